@@ -37,7 +37,12 @@ def _console(stream: IO[str]) -> Console:
 
     # Piped output is read by grep and by people's logs: it is never wrapped or cropped.
     return Console(
-        file=stream, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=True, legacy_windows=False
+        file=stream,
+        highlight=False,
+        soft_wrap=not stream.isatty(),
+        emoji=False,
+        markup=True,
+        legacy_windows=False,
     )
 
 

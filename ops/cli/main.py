@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception as failure:  # the last resort: a fault of ours, still no traceback
         return _fail(
-            failure, f"{type(failure).__name__}: {failure}\nThis is a fault of the tool; OPS_DEBUG=1 shows where.", 1
+            failure,
+            f"{type(failure).__name__}: {failure}\nThis is a fault of the tool; OPS_DEBUG=1 shows where.",
+            1,
         )
 
 
@@ -53,7 +55,8 @@ def _dispatch(arguments: list[str]) -> int:
     if name not in commands:
         what = "option" if name.startswith("-") else "command"
         raise UsageError(
-            f"there is no {what} {name!r}{did_you_mean(name, commands)}; the commands are: {', '.join(commands)}"
+            f"there is no {what} {name!r}{did_you_mean(name, commands)}; "
+            f"the commands are: {', '.join(commands)}"
         )
     module = importlib.import_module(commands[name].module)
     parser = build_parser(name, commands[name], module)

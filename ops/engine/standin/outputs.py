@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+OFFLINE_ACCOUNT_ID = "123456789012"
+"""The account that offline runs stand in: the placeholder of AWS's own examples."""
+
 CLOUDFRONT_ZONE_ID = "Z2FDTNDATAQYW2"
 """Hosted zone of every CloudFront alias (AWS General Reference, CloudFront endpoints)."""
 
@@ -421,6 +424,38 @@ def computed_outputs(
     """
     made = Made(type_, name, inputs, account, region, stack)
     maker = _MAKERS.get(type_)
-    if maker is None:
-        return {"id": made.physical() if "name" in inputs else f"{name}-{made.hex(7)}"}
-    return {key: value for key, value in maker(made).items() if value is not None}
+    found = maker(made) if maker else _any(made)
+    if isinstance(inputs.get("tags"), Mapping):
+        found = {**found, "tagsAll": dict(inputs["tags"])}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _any(m: Made) -> dict[str, Any]:
+    """A type without an entry: its name where it has one, an id, an ARN of the common form."""
+    service = m.type.split(":")[1].split("/")[0]
+    id_ = m.physical() if "name" in m.inputs else f"{m.name}-{m.hex(7)}"
+    return {"id": id_, "arn": m.arn(service, id_)}
+
+
+def next_outputs(
+    type_: str, old: Mapping[str, Any], inputs: Mapping[str, Any], made: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The outputs after an update: the old ones, but for what the update moves.
+
+    Args:
+        type_: type token.
+        old: outputs of the last run.
+        inputs: the new inputs.
+        made: what ``computed_outputs`` gives for them.
+
+    Returns:
+        ``made``, with a new version of a published Lambda function whose code or settings changed.
+    """
+    result = {**{key: value for key, value in old.items() if key in made}, **made}
+    if type_ == "aws:lambda/function:Function" and inputs.get("publish"):
+        version = str(int(old.get("version") or 0) + 1)
+        result |= {"version": version, "qualifiedArn": f"{made['arn']}:{version}"}
+        result["qualifiedInvokeArn"] = str(made["invokeArn"]).replace(
+            str(made["arn"]), f"{made['arn']}:{version}"
+        )
+    return result
