@@ -84,7 +84,9 @@ class _Monitor(mocks.MockMonitor):
         answer = answer_lookup(request.tok, args, account=ACCOUNT_ID, region=self._region)
         with self._lock:
             self._recording.lookups.append(request.tok)
-        return resource_pb2.ResourceInvokeResponse(**{"return": _to_value(answer).struct_value})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(_to_value(answer).struct_value)  # "return" is a keyword
+        return response
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)

@@ -1,0 +1,296 @@
+"""Every configuration key of the program, read once, all problems in one message.
+
+``Pulumi.yaml`` declares the same keys with type, description and default; a test
+holds the two together. Values reach a Python program as strings, structured
+ones as JSON (pulumi/pulumi sdk/python/lib/pulumi/config.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+
+from components.settings_rules import Problem, check_together
+
+NAMESPACE = "orchestrator"
+
+BACKENDS = ("lambda", "fargate", "ec2", "none")
+EGRESS = ("auto", "nat", "nat-instance", "public-ip", "endpoints")
+
+# CloudWatch Logs accepts exactly these (PutRetentionPolicy, retentionInDays).
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+DEFAULT_MODELS = ("global.anthropic.claude-haiku-5-5", "global.anthropic.claude-sonnet-5-5")
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be used; the message lists every problem and its mend."""
+
+    def __init__(self, problems: list[Problem], stack: str) -> None:
+        self.problems = problems
+        lines = [f"{len(problems)} problem(s) in the configuration of stack '{stack}':"]
+        lines += [f"  - {p.text(stack)}" for p in problems]
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The typed configuration of one stack; field names are the keys in snake_case.
+
+    Three fields are not keys: ``stack``, ``project`` and ``region`` (``aws:region``).
+    """
+
+    stack: str
+    project: str
+    region: str
+    api_backend: str
+    domain: str
+    api_subdomain: str
+    www_redirect: bool
+    hosted_zone_id: str
+    dns_provider: str
+    certificate_arn: str
+    site_mode: str
+    waf: bool
+    waf_rate_limit: int
+    bedrock_models: tuple[str, ...]
+    api_memory_mb: int
+    api_cpu: int
+    api_min_tasks: int
+    api_max_tasks: int
+    instance_type: str
+    egress: str
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    api_image: str
+    alarm_email: str
+    monthly_budget_usd: float
+    log_retention_days: int
+    protect_data: bool
+    public_chat: bool
+    api_key_rotation_days: int
+    origin_verify_generation: int
+    secret_prefix: str
+    api_gateway_account_role: str
+    customer_key: bool
+    api_max_concurrency: int
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every taggable resource carries; budget and anomaly monitor select by ``Stack``."""
+        return {"Project": self.project, "Stack": self.stack, "ManagedBy": "pulumi"}
+
+    @property
+    def site_origins(self) -> tuple[str, ...]:
+        """Origins the public chat accepts; empty without a domain: same-origin requests only."""
+        return (f"https://{self.domain}",) if self.domain else ()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One configuration key.
+
+    Attributes:
+        name: camelCase, without the namespace.
+        kind: ``string``, ``boolean``, ``integer``, ``number`` or ``array`` (of strings).
+        default: used when the key is not set.
+        choices: the allowed values, when they are few.
+        low, high: inclusive bounds of a number.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def field(self) -> str:
+        """The field of Settings, in snake_case."""
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in self.name)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("apiBackend", "string", "lambda", choices=BACKENDS),
+    Key("domain", "string", ""),
+    Key("apiSubdomain", "string", "api"),
+    Key("wwwRedirect", "boolean", True),
+    Key("hostedZoneId", "string", ""),
+    Key("dnsProvider", "string", "route53", choices=("route53", "external")),
+    Key("certificateArn", "string", ""),
+    Key("siteMode", "string", "static", choices=("static", "spa")),
+    Key("waf", "boolean", True),
+    # AWS WAF: a rate-based rule takes 10 to 2,000,000,000.
+    Key("wafRateLimit", "integer", 1000, low=10, high=2_000_000_000),
+    Key("bedrockModels", "array", DEFAULT_MODELS),
+    # 0: what suits the backend. Lambda 128-10,240 MB; Fargate pairs: settings_rules.py.
+    Key("apiMemoryMb", "integer", 0, low=0, high=122_880),
+    Key("apiCpu", "integer", 0, choices=(0, 256, 512, 1024, 2048, 4096, 8192, 16384)),
+    Key("apiMinTasks", "integer", 1, low=1, high=1000),
+    Key("apiMaxTasks", "integer", 4, low=1, high=1000),
+    Key("instanceType", "string", "t4g.small"),
+    Key("egress", "string", "auto", choices=EGRESS),
+    Key("vpcId", "string", ""),
+    Key("subnetIds", "array", ()),
+    Key("apiImage", "string", ""),
+    Key("alarmEmail", "string", ""),
+    Key("monthlyBudgetUsd", "number", 50.0, low=0.01, high=10_000_000),
+    Key("logRetentionDays", "integer", 30, choices=RETENTION_DAYS),
+    Key("protectData", "boolean", False),
+    Key("publicChat", "boolean", False),
+    # Secrets Manager rotates at most every 1,000 days.
+    Key("apiKeyRotationDays", "integer", 0, low=0, high=1000),
+    Key("originVerifyGeneration", "integer", 1, low=1, high=1_000_000),
+    Key("secretPrefix", "string", ""),
+    Key("apiGatewayAccountRole", "string", "create", choices=("create", "existing")),
+    Key("customerKey", "boolean", False),
+    Key("apiMaxConcurrency", "integer", 0, low=0, high=100_000),
+)
+
+
+def load(config: Mapping[str, str], *, stack: str, project: str = NAMESPACE) -> Settings:
+    """Reads, types and checks the whole configuration.
+
+    Args:
+        config: ``namespace:key`` to value as Pulumi hands it over.
+        stack: name of the stack, for defaults and messages.
+        project: name of the project.
+
+    Raises:
+        SettingsError: anything is wrong; all of it is in the message.
+    """
+    problems: list[Problem] = []
+    raw = {
+        key.removeprefix(f"{NAMESPACE}:"): value
+        for key, value in config.items()
+        if key.startswith(f"{NAMESPACE}:")
+    }
+    known = {key.name: key for key in KEYS}
+    for name in sorted(set(raw) - set(known)):
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        mend = f"pulumi config rm {name}"
+        if close:
+            mend = f"pulumi config rm {name} && pulumi config set {close[0]} '{raw[name]}'"
+        hint = f"did you mean {close[0]}?" if close else f"the keys are: {', '.join(sorted(known))}"
+        problems.append(Problem(name, raw[name], f"there is no such key; {hint}", mend))
+
+    values: dict[str, Any] = {}
+    for key in KEYS:
+        if key.name not in raw:
+            values[key.field] = tuple(key.default) if key.kind == "array" else key.default
+            continue
+        value, reason = _read(key, raw[key.name])
+        if reason:
+            problems.append(Problem(key.name, raw[key.name], reason, _set_command(key)))
+            # Cross-field rules go on with the default, so that one typo hides no other problem.
+            value = tuple(key.default) if key.kind == "array" else key.default
+        values[key.field] = value
+
+    region = config.get("aws:region", "")
+    values["secret_prefix"] = values["secret_prefix"] or f"{NAMESPACE}/{stack}"
+    settings = Settings(stack=stack, project=project, region=region, **values)
+    problems += check_together(settings)
+    if problems:
+        raise SettingsError(problems, stack)
+    return settings
+
+
+def from_pulumi() -> Settings:
+    """The settings of the running program.
+
+    Raises:
+        SettingsError: anything is wrong; all of it is in the message.
+    """
+    # pulumi.Config answers single keys only; a misspelt key shows only in the whole.
+    config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    return load(config, stack=pulumi.get_stack(), project=pulumi.get_project())
+
+
+def _read(key: Key, text: str) -> tuple[Any, str]:
+    """The typed value, or why it is none."""
+    value, reason = _PARSERS[key.kind](text)
+    if reason:
+        return None, reason
+    if key.choices and value not in key.choices:
+        return None, f"allowed are: {', '.join(str(c) for c in key.choices)}"
+    if (key.low is not None and value < key.low) or (key.high is not None and value > key.high):
+        return None, f"allowed is {_number(key.low)} to {_number(key.high)}"
+    return value, ""
+
+
+def _boolean(text: str) -> tuple[bool | None, str]:
+    if text in ("true", "false"):
+        return text == "true", ""
+    return None, "allowed are: true, false"
+
+
+def _integer(text: str) -> tuple[int | None, str]:
+    try:
+        return int(text), ""
+    except ValueError:
+        return None, "a whole number is wanted"
+
+
+def _float(text: str) -> tuple[float | None, str]:
+    try:
+        value = float(text)
+    except ValueError:
+        return None, "a number is wanted"
+    if value != value or value in (float("inf"), float("-inf")):
+        return None, "a finite number is wanted"
+    return value, ""
+
+
+def _string(text: str) -> tuple[str | None, str]:
+    if text != text.strip() or any(ord(c) < 32 for c in text):
+        return None, "no blanks at the ends and no control characters are allowed"
+    return text, ""
+
+
+def _array(text: str) -> tuple[tuple[str, ...] | None, str]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None, "a list of strings is wanted"
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        return None, "a list of non-empty strings is wanted"
+    if len(set(value)) != len(value):
+        return None, "no value may stand twice"
+    return tuple(value), ""
+
+
+_PARSERS: dict[str, Callable[[str], tuple[Any, str]]] = {
+    "boolean": _boolean,
+    "integer": _integer,
+    "number": _float,
+    "string": _string,
+    "array": _array,
+}
+
+
+def _number(value: float | None) -> str:
+    return f"{value:,g}" if value is not None and value < 1e6 else f"{value:,.0f}"
+
+
+def _set_command(key: Key) -> str:
+    example = key.default
+    if key.kind == "boolean":
+        example = str(key.default).lower()
+    if key.kind == "array":
+        return f"pulumi config set --path '{key.name}[0]' <value>"
+    if key.choices:
+        example = key.default if key.default in key.choices else key.choices[0]
+        example = str(example)
+    return f"pulumi config set {key.name} {example if example != '' else '<value>'}"
+
+
+assert {key.field for key in KEYS} | {"stack", "project", "region"} == {f.name for f in fields(Settings)}
