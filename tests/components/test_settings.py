@@ -98,7 +98,7 @@ def test_all_mistakes_come_in_one_message_with_value_and_mend() -> None:
         ("monthlyBudgetUsd", "abc", "a number is wanted"),
         ("bedrockModels", "[]", "at least one"),
         ("bedrockModels", "claude", "a list of strings"),
-        ("bedrockModels", '["a b"]', "a Bedrock model id"),
+        ("bedrockModels", '["a b"]', "a model id or inference profile"),
         ("bedrockModels", '["x.y","x.y"]', "no value may stand twice"),
         ("bedrockModels", '["", "x.y"]', "non-empty"),
         ("domain", "https://example.com", "without scheme"),
