@@ -1,0 +1,85 @@
+"""The repository keeps the promises its README, workflows and docs make."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_trust_policies_take_both_forms_of_the_subject_and_no_wildcard() -> None:
+    for name, suffix in (("preview", "pull_request"), ("deploy", "environment:STACK")):
+        policy = json.loads((ROOT / f".github/oidc/trust-{name}.json").read_text())
+        (statement,) = policy["Statement"]
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert set(statement["Condition"]) == {"StringEquals"}
+        condition = statement["Condition"]["StringEquals"]
+        assert condition["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+        assert condition["token.actions.githubusercontent.com:sub"] == [
+            f"repo:ORG/REPO:{suffix}",
+            f"repo:ORG@ORG_ID/REPO@REPO_ID:{suffix}",
+        ]
+
+
+def test_no_workflow_stores_an_aws_key_and_each_asks_for_a_token() -> None:
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        text = path.read_text()
+        assert "AWS_ACCESS_KEY_ID" not in text
+        assert "AWS_SECRET_ACCESS_KEY" not in text
+        workflow = yaml.safe_load(text)
+        assert workflow["permissions"] == {"contents": "read"}
+        roles = [job for job in workflow["jobs"].values() if "configure-aws-credentials" in json.dumps(job)]
+        assert len(roles) == 1, path.name
+        assert roles[0]["permissions"]["id-token"] == "write"
+
+
+def test_the_program_is_an_ordinary_one() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
+    program = (ROOT / "__main__.py").read_text()
+    assert "ops" not in re.findall(r"^(?:from|import) (\w+)", program, re.M)
+    assert len(program.splitlines()) <= 60
+
+
+def test_components_and_the_api_import_neither_the_tools_nor_one_another() -> None:
+    rooms = {"secrets", "orchestrator_api", "static_site", "monitoring"}
+    for path in (ROOT / "components").rglob("*.py"):
+        relative = path.relative_to(ROOT / "components")
+        room = relative.parts[0].removesuffix(".py")
+        imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.M)
+        assert not [name for name in imports if name.split(".")[0] in ("ops", "api_handler")], path
+        if room in rooms:
+            others = {
+                name
+                for name in imports
+                if name.startswith("components.") and name.split(".")[1] in rooms - {room}
+            }
+            assert not others, f"{path} imports {others}"
+    for path in (ROOT / "api_handler").rglob("*.py"):
+        imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.M)
+        wrong = [
+            n for n in imports if n.split(".")[0] in ("pulumi", "pulumi_aws", "components", "ops", "boto3")
+        ]
+        assert not wrong, f"{path} imports {wrong}"
+
+
+def test_every_pinned_requirement_has_a_hash_and_names_no_index() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        assert "--index-url" not in text
+        blocks = re.split(r"\n(?=[a-z0-9])", text.strip())
+        assert len(blocks) > 20
+        assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_every_dependency_is_explained() -> None:
+    page = (ROOT / "docs/dependencies.md").read_text()
+    named = re.findall(r'^    "([A-Za-z0-9-]+)', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert len(named) >= 15
+    for package in named:
+        assert package.removeprefix("pytest-") in page, package
