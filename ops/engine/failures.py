@@ -1,0 +1,89 @@
+"""What the engine says when it fails, in words that say what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ops.engine.result import Diagnostic
+from ops.errors import OpsError, UsageError
+
+_NO_PASSPHRASE = (
+    "the stack's secrets are encrypted with a passphrase, and none is set.\n"
+    "Set it for this shell:   export PULUMI_CONFIG_NO_PASSPHRASE='…'\n"
+    "or name a file with it:  export PULUMI_CONFIG_NO_PASSPHRASE_FILE=~/.orchestrator-passphrase"
+)
+_KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
+    (r"passphrase must be set|missing PULUMI_CONFIG_NO_PASSPHRASE", UsageError, _NO_PASSPHRASE),
+    (
+        r"incorrect passphrase",
+        UsageError,
+        "the passphrase in PULUMI_CONFIG_NO_PASSPHRASE is not the one this stack was made with.",
+    ),
+    (
+        r"PULUMI_ACCESS_TOKEN must be set|not logged in|no credentials to log in",
+        UsageError,
+        "the engine does not know where to keep the stack's state. Log in once, for example\n"
+        "  pulumi login s3://YOUR-STATE-BUCKET      (state in a bucket of your own)\n"
+        "  pulumi login                             (state at app.pulumi.com)\n"
+        "or set PULUMI_BACKEND_URL for this shell.",
+    ),
+    (
+        r"the stack is currently locked by|Another update is currently in progress",
+        OpsError,
+        "another update of this stack is running, or one was killed. If none is running any more:\n"
+        "  pulumi cancel --stack {stack}",
+    ),
+    (
+        r"ExpiredToken|security token included in the request is expired",
+        OpsError,
+        "the AWS credentials have expired; renew them (aws sso login) and run the command again.",
+    ),
+    (
+        r"no resource plugin|could not (?:find|download) plugin|failed to (?:install|download) plugin",
+        OpsError,
+        "the engine cannot get the AWS provider. It needs HTTPS to get.pulumi.com or github.com once:\n"
+        "  pulumi plugin install resource aws",
+    ),
+)
+
+_NOISE = re.compile(
+    r"^(update|preview|refresh|destroy) failed$|^error: (update|preview) failed$|^\d+ error", re.IGNORECASE
+)
+_PROGRAM = "python inline source runtime error: "
+
+
+def engine_failure(text: str, stack: str) -> OpsError | None:
+    """The error for a known message of the engine, or None.
+
+    Args:
+        text: stderr, stdout or diagnostics of the run.
+        stack: for the commands the advice names.
+    """
+    for pattern, kind, advice in _KNOWN:
+        if re.search(pattern, text, re.IGNORECASE):
+            return kind(advice.replace("{stack}", stack))
+    return None
+
+
+def readable(diagnostics: Sequence[Diagnostic]) -> list[str]:
+    """The error messages worth showing, the resource before each, without the SDK's tracebacks."""
+    lines: list[str] = []
+    for diagnostic in diagnostics:
+        message = diagnostic.message
+        if _PROGRAM in message:
+            message = message.split(_PROGRAM, 1)[1].split("\nTraceback", 1)[0].strip()
+        if not message or _NOISE.search(message):
+            continue
+        name = diagnostic.urn.split("::", 3)[3] if diagnostic.urn.count("::") >= 3 else ""
+        about = "" if not name or "pulumi:pulumi:Stack" in diagnostic.urn else f"{name}: "
+        line = f"{about}{message}"
+        if line not in lines:
+            lines.append(line)
+    return lines
+
+
+def last_lines(stderr: str, stdout: str, count: int = 12) -> str:
+    """The end of what an engine printed, for a failure nothing else explains."""
+    text = stderr.strip() or stdout.strip()
+    return "\n".join(text.splitlines()[-count:])

@@ -1,0 +1,203 @@
+"""One stack of the project through Pulumi's Automation API.
+
+Three kinds of run: against AWS with the user's backend (``online``), a preview
+without an account (``offline``, everything in a folder that is gone afterwards),
+and a whole stack of the stand-in with a state of its own (``local_stack``).
+https://www.pulumi.com/docs/iac/packages-and-automation/automation-api/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError
+from semver import VersionInfo
+
+from ops.engine.cli_binary import Engine, find_engine
+from ops.engine.failures import engine_failure, last_lines, readable
+from ops.engine.paths import ROOT
+from ops.engine.program import InlineProgram
+from ops.engine.result import EventCollector, RunResult
+from ops.engine.scratch import prepare
+from ops.engine.standin.server import Standin
+from ops.errors import OpsError, UsageError
+from ops.stackfiles import effective_config, require_stack
+
+Operation = Literal["preview", "up", "refresh", "destroy"]
+
+OWN_PASSPHRASE = "orchestrator-offline"  # noqa: S105 - guards nothing: the values it encrypts are made up
+DEFAULT_REGION = "us-east-1"
+
+_QUIET = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_CI_DETECTION": "true"}
+
+
+class _Command(auto.PulumiCommand):
+    """The engine that was found; the stock class would look on PATH and ask for the version again."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.command = str(engine.path)
+        self.version = VersionInfo.parse(engine.version)
+
+
+@dataclass
+class Session:
+    """A stack that is selected and can be run.
+
+    Attributes:
+        root: the project.
+        stack_name: of the stack.
+        stack: the Automation API's stack.
+        program: runs the project's ``__main__.py``.
+        standin: the stand-in providers, None in an online run.
+        hidden: configuration keys whose encrypted values the run cannot read.
+    """
+
+    root: Path
+    stack_name: str
+    stack: auto.Stack
+    program: InlineProgram
+    standin: Standin | None = None
+    hidden: tuple[str, ...] = ()
+    collector: EventCollector = field(default_factory=EventCollector)
+
+    def run(self, operation: Operation, **options: Any) -> RunResult:
+        """Runs one operation and gives what it did or would do.
+
+        Args:
+            operation: what to run.
+            **options: of the Automation API's method of that name.
+
+        Raises:
+            UsageError: the configuration is wrong, or the passphrase or a login is missing.
+            OpsError: the program, the engine or a provider failed; the message has every reason given.
+        """
+        self.collector = EventCollector()
+        method: Callable[..., Any] = getattr(self.stack, operation)
+        try:
+            method(on_event=self.collector, color="never", **options)
+        except CommandError as problem:
+            raise self._explained(problem) from None
+        return self.collector.result()
+
+    def exported(self) -> list[dict[str, Any]]:
+        """The resources of the state, as the engine exports them (secrets stay encrypted)."""
+        deployment = self.stack.export_stack().deployment or {}
+        return list(deployment.get("resources") or ())
+
+    def _explained(self, problem: CommandError) -> OpsError:
+        failure = self.program.failure
+        if failure is not None:
+            kind = UsageError if failure.configuration else OpsError
+            return kind(str(failure))
+        if self.standin is not None and self.standin.problems:
+            found = sorted(set(map(str, self.standin.problems)))
+            listed = "\n".join(f"  - {line}" for line in found)
+            return OpsError(f"{len(found)} input(s) do not fit the types of the installed SDK:\n{listed}")
+        result = self.collector.result()
+        text = str(problem)
+        known = engine_failure(text, self.stack_name)
+        if known is not None:
+            return known
+        lines = readable(result.errors())
+        if lines:
+            return OpsError("\n".join(lines))
+        return OpsError(f"the engine failed:\n{last_lines(text, '')}")
+
+
+@contextlib.contextmanager
+def offline(
+    stack_name: str, overrides: Mapping[str, str] | None = None, *, root: Path = ROOT
+) -> Iterator[Session]:
+    """A stack with the stand-in providers, an empty state and nothing that outlives the block.
+
+    Every run has a backend of its own: two at once do not meet, and one that was killed leaves no lock.
+
+    Args:
+        stack_name: a stack with a file.
+        overrides: configuration for this run only.
+        root: the project.
+    """
+    engine = find_engine(root)
+    with (
+        tempfile.TemporaryDirectory(prefix="orchestrator-offline-") as folder,
+        own_stack(engine, stack_name, overrides or {}, root=root, state=Path(folder)) as session,
+    ):
+        yield session
+
+
+@contextlib.contextmanager
+def own_stack(
+    engine: Engine, stack_name: str, overrides: Mapping[str, str], *, root: Path, state: Path
+) -> Iterator[Session]:
+    """A stack of the stand-in whose backend, home and project files are in ``state``.
+
+    Args:
+        engine: to run.
+        stack_name: a stack with a file.
+        overrides: configuration for this run only.
+        root: the project.
+        state: a folder that exists.
+    """
+    require_stack(root, stack_name)
+    region = effective_config(root, stack_name, overrides).get("aws:region") or DEFAULT_REGION
+    for name in ("backend", "home", "work"):
+        (state / name).mkdir(exist_ok=True)
+    prepared = prepare(root, stack_name, state / "work", overrides, own_backend=True)
+    with Standin(stack=stack_name, region=region) as standin:
+        environment = {
+            **_QUIET,
+            **standin.environment,
+            "PULUMI_BACKEND_URL": (state / "backend").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": OWN_PASSPHRASE,
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "PULUMI_ACCESS_TOKEN": "",
+            "PULUMI_HOME": str(state / "home"),
+        }
+        session = _session(engine, root, stack_name, prepared.folder, environment)
+        session.standin = standin
+        session.hidden = prepared.hidden
+        yield session
+
+
+@contextlib.contextmanager
+def online(
+    stack_name: str, overrides: Mapping[str, str] | None = None, *, root: Path = ROOT
+) -> Iterator[Session]:
+    """The stack in AWS, with the backend, the login and the passphrase of the user.
+
+    Args:
+        stack_name: a stack with a file; it is made in the backend on first use.
+        overrides: configuration for this run only: the files stay as they are.
+        root: the project.
+    """
+    require_stack(root, stack_name)
+    engine = find_engine(root)
+    # Selecting in the project's folder: a new stack's salt or key belongs in its own Pulumi.<stack>.yaml.
+    session = _session(engine, root, stack_name, root, _QUIET)
+    if not overrides:
+        yield session
+        return
+    with tempfile.TemporaryDirectory(prefix="orchestrator-run-") as folder:
+        prepared = prepare(root, stack_name, Path(folder), overrides, own_backend=False)
+        yield _session(engine, root, stack_name, prepared.folder, _QUIET)
+
+
+def _session(
+    engine: Engine, root: Path, stack_name: str, work: Path, environment: Mapping[str, str]
+) -> Session:
+    program = InlineProgram(root)
+    workspace = auto.LocalWorkspace(
+        work_dir=str(work), program=program, env_vars=dict(environment), pulumi_command=_Command(engine)
+    )
+    try:
+        stack = auto.Stack.create_or_select(stack_name, workspace)
+    except CommandError as problem:
+        known = engine_failure(str(problem), stack_name)
+        raise known or OpsError(f"the stack cannot be selected:\n{last_lines(str(problem), '')}") from None
+    return Session(root, stack_name, stack, program)
