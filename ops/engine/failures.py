@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from ops.engine.result import Diagnostic
 from ops.errors import OpsError, UsageError
 
-_NO_PASSPHRASE = (
+_NEEDS_PHRASE = (
     "the stack's secrets are encrypted with a passphrase, and none is set.\n"
-    "Set it for this shell:   export PULUMI_CONFIG_NO_PASSPHRASE='…'\n"
-    "or name a file with it:  export PULUMI_CONFIG_NO_PASSPHRASE_FILE=~/.orchestrator-passphrase"
+    "Set it for this shell:   export PULUMI_CONFIG_PASSPHRASE='…'\n"
+    "or name a file with it:  export PULUMI_CONFIG_PASSPHRASE_FILE=~/.orchestrator-passphrase"
 )
 _KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
-    (r"passphrase must be set|missing PULUMI_CONFIG_NO_PASSPHRASE", UsageError, _NO_PASSPHRASE),
+    (r"passphrase must be set|missing PULUMI_CONFIG_PASSPHRASE", UsageError, _NEEDS_PHRASE),
     (
         r"incorrect passphrase",
         UsageError,
-        "the passphrase in PULUMI_CONFIG_NO_PASSPHRASE is not the one this stack was made with.",
+        "the passphrase in PULUMI_CONFIG_PASSPHRASE is not the one this stack was made with.",
     ),
     (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in|no credentials to log in",

@@ -162,7 +162,8 @@ def report(outcome: Outcome, *, stack: str, region: str, offline: bool) -> None:
         out.print("" if lines else "No changes: the stack is as the program says.\n", markup=False)
         _block("Outputs", render.outputs_lines(result.outputs))
         _block("Warnings", [f"  {d.message}" for d in result.diagnostics if d.severity == "warning"])
-    _block("Made up, because nobody was asked", [f"  {line}" for line in outcome.lookups])
+    if result is not None:
+        _block("Made up, because nobody was asked", [f"  {line}" for line in outcome.lookups])
     _findings(outcome.rehearsal.findings)
     if outcome.rehearsal.problem:
         console.warn(f"no guardrails and no estimate: {outcome.rehearsal.problem}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pulumi import automation as auto
+from pulumi.automation._stack import StackInitMode
 from pulumi.automation.errors import CommandError
 from semver import VersionInfo
 
@@ -43,6 +44,24 @@ class _Command(auto.PulumiCommand):
     def __init__(self, engine: Engine) -> None:
         self.command = str(engine.path)
         self.version = VersionInfo.parse(engine.version)
+
+
+class _Stack(auto.Stack):
+    """Leaves out the four calls of the engine after every update that read outputs and history back:
+    the events of the run have told both already."""
+
+    def outputs(self) -> dict[str, auto.OutputValue]:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> Any:
+        return ()
+
+
+class _OwnWorkspace(auto.LocalWorkspace):
+    """Every command names its stack, so in a backend of our own nothing needs to be selected."""
+
+    def select_stack(self, stack_name: str) -> None:
+        pass
 
 
 @dataclass
@@ -86,7 +105,7 @@ class Session:
         return self.collector.result()
 
     def exported(self) -> list[dict[str, Any]]:
-        """The resources of the state, as the engine exports them (secrets stay encrypted)."""
+        """The resources of the state, as the engine exports them, secrets in plain."""
         deployment = self.stack.export_stack().deployment or {}
         return list(deployment.get("resources") or ())
 
@@ -159,7 +178,10 @@ def own_stack(
             "PULUMI_ACCESS_TOKEN": "",
             "PULUMI_HOME": str(state / "home"),
         }
-        session = _session(engine, root, stack_name, prepared.folder, environment)
+        # The engine's own layout (pulumi/pulumi pkg/backend/diy); a call to ask costs a third of a second.
+        there = any((state / "backend" / ".pulumi" / "stacks").rglob(f"{stack_name}.json"))
+        mode = StackInitMode.SELECT if there else StackInitMode.CREATE
+        session = _session(engine, root, stack_name, prepared.folder, environment, mode)
         session.standin = standin
         session.hidden = prepared.hidden
         yield session
@@ -189,14 +211,20 @@ def online(
 
 
 def _session(
-    engine: Engine, root: Path, stack_name: str, work: Path, environment: Mapping[str, str]
+    engine: Engine,
+    root: Path,
+    stack_name: str,
+    work: Path,
+    environment: Mapping[str, str],
+    mode: StackInitMode = StackInitMode.CREATE_OR_SELECT,
 ) -> Session:
     program = InlineProgram(root)
-    workspace = auto.LocalWorkspace(
+    kind = _OwnWorkspace if mode is not StackInitMode.CREATE_OR_SELECT else auto.LocalWorkspace
+    workspace = kind(
         work_dir=str(work), program=program, env_vars=dict(environment), pulumi_command=_Command(engine)
     )
     try:
-        stack = auto.Stack.create_or_select(stack_name, workspace)
+        stack = _Stack(stack_name, workspace, mode)
     except CommandError as problem:
         known = engine_failure(str(problem), stack_name)
         raise known or OpsError(f"the stack cannot be selected:\n{last_lines(str(problem), '')}") from None
