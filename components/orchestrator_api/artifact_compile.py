@@ -27,7 +27,7 @@ import py_compile, sys
 stage, mount = sys.argv[1:3]
 for name in sys.stdin.read().split("\\0"):
     try:
-        py_compile.compile(f"{stage}/{name}", dfile=f"{mount}/{name}", doraise=True, quiet=2,
+        py_compile.compile(f"{stage}/{name}", dfile=f"{mount}/{name}", doraise=True,
                            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     except py_compile.PyCompileError as error:
         cause = error.exc_value
@@ -95,13 +95,13 @@ def compile_sources(files: Mapping[str, bytes], interpreter: str, stage: Path) -
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(files[name])
     done = subprocess.run(
-        [interpreter, "-I", "-c", _COMPILE, str(stage), MOUNT],
+        [interpreter, "-s", "-S", "-P", "-c", _COMPILE, str(stage), MOUNT],
         input="\0".join(names),
         capture_output=True,
         text=True,
         check=False,
         # Sets of constants are marshalled in the order of their hashes.
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONHASHSEED": "0"},
     )
     if done.returncode != 0:
         raise RuntimeError(f"{interpreter} could not compile the artifact:\n{done.stderr.strip()[-2000:]}")
