@@ -18,7 +18,7 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-li
 RELEASE_KEY = "release"
 """Key of the KeyValueStore with the live release id. The deployer alone writes it."""
 
-PREVIEW_TOKEN_KEY = "preview-token"
+PREVIEW_TOKEN_KEY = "preview-token"  # noqa: S105 (the name of a key, not its value)
 """Key of the KeyValueStore with the secret that a preview request shows."""
 
 _FOLDER = Path(__file__).parent
