@@ -1,0 +1,202 @@
+"""Bedrock's ConverseStream, bridged from botocore's blocking stream to asyncio.
+
+One thread of a pool of its own drains each stream and hands events over in
+batches; leaving the context shuts the connection, so that the model stops.
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from api_handler.aws import POOL_SIZE, AwsClients
+from api_handler.model import Assembler, Message, ModelCall, ModelError, Usage, estimate_tokens
+from api_handler.prices import price_of
+
+if TYPE_CHECKING:
+    from api_handler.connections import Abort
+
+_THROTTLED = {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"}
+_TIMEOUT = {"ModelTimeoutException"}
+_REFUSED = {
+    "ValidationException",
+    "AccessDeniedException",
+    "ResourceNotFoundException",
+    "UnrecognizedClientException",
+    "ExpiredTokenException",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+}
+
+
+class BedrockModel:
+    """Calls models through the ``bedrock-runtime`` endpoint.
+
+    Args:
+        clients: where the botocore client comes from.
+    """
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+        self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="model")
+
+    def stream(self, call: ModelCall) -> _BedrockStream:
+        """Start a call when the context is entered; stop it when the context is left."""
+        return _BedrockStream(self._clients, self._pool, call)
+
+    def close(self) -> None:
+        """Take no more calls; the ones that run were stopped by their contexts."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _BedrockStream:
+    def __init__(self, clients: AwsClients, pool: ThreadPoolExecutor, call: ModelCall) -> None:
+        self._clients = clients
+        self._pool = pool
+        self._call = call
+        self._assembler = Assembler(call)
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._queue: deque[Mapping[str, Any] | ModelError | None] = deque()
+        self._woken = False
+        self._left = False
+        self._abort: Abort | None = None
+
+    # -- the thread ---------------------------------------------------------
+    def _drain(self) -> None:
+        from api_handler.connections import Abort, Aborted
+
+        abort = self._abort = Abort()
+        end: ModelError | None = None
+        try:
+            if self._left:
+                return
+            client = self._clients.get("bedrock-runtime")
+            with abort.watching():
+                for event in client.converse_stream(**converse_request(self._call))["stream"]:
+                    self._put(event)
+        except Aborted:
+            return
+        except Exception as error:
+            if abort.aborted:
+                return
+            end = classify(error)
+        self._put(end)
+
+    def _put(self, item: Mapping[str, Any] | ModelError | None) -> None:
+        self._queue.append(item)
+        if not self._woken:
+            # One wake-up for everything that arrives before the loop comes round.
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting any more
+                self._loop.call_soon_threadsafe(self._arrived.set)
+
+    # -- the event loop -----------------------------------------------------
+    async def __aenter__(self) -> _BedrockStream:
+        self._pool.submit(self._drain)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._left = True
+        if self._abort is not None:
+            self._abort.abort()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            self._woken = False
+            while self._queue:
+                item = self._queue.popleft()
+                if item is None:
+                    if self._assembler.stop_reason is None:
+                        raise ModelError("broken", "IncompleteStream")
+                    return
+                if isinstance(item, ModelError):
+                    raise item
+                text = self._assembler.feed(item)
+                if text is not None:
+                    yield text
+
+    @property
+    def message(self) -> Message:
+        return self._assembler.message
+
+    @property
+    def stop_reason(self) -> str | None:
+        return self._assembler.stop_reason
+
+    @property
+    def bad_arguments(self) -> set[str]:
+        return self._assembler.bad_arguments
+
+    @property
+    def started(self) -> bool:
+        return self._assembler.started
+
+    def usage(self) -> Usage:
+        return self._assembler.usage()
+
+
+def converse_request(call: ModelCall) -> dict[str, Any]:
+    """A call as the arguments of ``converse_stream``, with cache points where they pay."""
+    price = price_of(call.model)
+    caching = price.cache_minimum is not None and estimate_tokens(call) >= price.cache_minimum
+    point = {"cachePoint": {"type": "default"}}
+    system: list[dict[str, Any]] = [{"text": call.system}] if call.system.strip() else []
+    tools: list[dict[str, Any]] = [{"toolSpec": tool} for tool in call.tools]
+    messages = call.messages
+    if caching:
+        if system:
+            system.append(point)
+        if tools and price.cache_tools:
+            tools.append(point)
+        # After the newest user message: the next turn of the loop reads all of this one.
+        messages = [*messages[:-1], {**messages[-1], "content": [*messages[-1]["content"], point]}]
+    request: dict[str, Any] = {
+        "modelId": call.model,
+        "messages": messages,
+        "inferenceConfig": {"maxTokens": call.max_tokens, **call.inference},
+    }
+    if system:
+        request["system"] = system
+    if tools:
+        request["toolConfig"] = {"tools": tools}
+        if call.tool_choice is not None:
+            request["toolConfig"]["toolChoice"] = call.tool_choice
+    if call.additional:
+        request["additionalModelRequestFields"] = dict(call.additional)
+    return request
+
+
+def classify(error: Exception) -> ModelError:
+    """What an exception of botocore means; AWS's message is left out, it may quote the prompt."""
+    from botocore import exceptions as known
+    from botocore.eventstream import ParserError
+    from urllib3.exceptions import HTTPError
+
+    if isinstance(error, known.ClientError):
+        code = str(error.response.get("Error", {}).get("Code") or "Unknown")[:64]
+        code = code[:1].upper() + code[1:]  # exceptions in the stream are spelt throttlingException
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if code in _THROTTLED or status == 429:
+            return ModelError("throttled", code)
+        if code in _TIMEOUT:
+            return ModelError("timeout", code)
+        return ModelError("refused" if code in _REFUSED else "failed", code)
+    if isinstance(error, (known.ReadTimeoutError, known.ConnectTimeoutError)):
+        return ModelError("timeout", type(error).__name__)
+    if isinstance(
+        error, (known.NoCredentialsError, known.PartialCredentialsError, known.CredentialRetrievalError)
+    ):
+        return ModelError("refused", "NoCredentials")
+    if isinstance(error, (ParserError, known.ParamValidationError)):
+        return ModelError("broken" if isinstance(error, ParserError) else "refused", type(error).__name__)
+    if isinstance(error, (known.HTTPClientError, HTTPError, OSError)):
+        return ModelError("broken", type(error).__name__)
+    return ModelError("failed", type(error).__name__)

@@ -1,0 +1,143 @@
+"""A Lambda runtime client that streams: the Runtime API's loop over the ASGI application.
+
+The managed Python runtime cannot stream; this one is started in its place by
+``bootstrap-wrapper`` through ``AWS_LAMBDA_EXEC_WRAPPER``.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from api_handler.app import App
+from api_handler.http import Scope
+from api_handler.jsontext import dumps
+from api_handler.lambda_events import NotHttp, to_scope
+from api_handler.log import Log
+from api_handler.runtime_api import AnswerStream, Invocation, RuntimeApi, RuntimeGone
+from api_handler.services import Services, build_services
+from api_handler.settings import SettingsError, load_settings
+
+PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
+
+
+def main() -> int:
+    """Serve invocations until Lambda ends the process.
+
+    Returns:
+        2 when the environment is wrong, after Lambda was told; 0 when the Runtime API went away.
+    """
+    return asyncio.run(_main())
+
+
+async def _main() -> int:
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    log = Log(os.environ.get("METRIC_NAMESPACE") or "Orchestrator")
+    try:
+        settings = load_settings(os.environ)
+        services = build_services(settings, log=log)
+    except SettingsError as error:
+        print(error, file=sys.stderr, flush=True)
+        await api.init_error("Configuration.Invalid", str(error))
+        return 2
+    except Exception as error:
+        log.exception("init_failed", error)
+        await api.init_error("Runtime.InitFailed", type(error).__name__)
+        return 1
+    warming = threading.Thread(target=_warm, args=(services,), daemon=True)
+    warming.start()
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
+        # Nobody waits for a start ahead of time, and later nobody shall.
+        await asyncio.to_thread(warming.join)
+    app = App(services)
+    try:
+        while True:
+            invocation = await api.next()
+            await serve(invocation, api, app)
+    except RuntimeGone:
+        return 0
+
+
+def _warm(services: Services) -> None:
+    try:
+        services.warm()
+    except Exception as error:
+        services.log.exception("warming_failed", error)
+
+
+async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
+    """Answer one invocation, whatever it is; nothing it holds ends the process."""
+    log = app.services.log
+    if invocation.trace_id:
+        os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+    try:
+        event = json.loads(invocation.body)
+        scope, body = to_scope(event, deadline=invocation.deadline, trace_id=invocation.trace_id)
+    except (NotHttp, ValueError, RecursionError) as error:
+        log.warn("event_refused", invocation=invocation.request_id, error=type(error).__name__)
+        await api.error(invocation.request_id, "Runtime.UnknownEvent", "The event is no HTTP request.")
+        return
+    answer = api.answer(invocation.request_id)
+    try:
+        await _HttpAnswer(scope, body, answer).run(app)
+    except Exception as error:
+        log.exception("invocation_failed", error, invocation=invocation.request_id)
+        if answer.started:
+            await answer.fail("Runtime.StreamError", type(error).__name__)
+        else:
+            await api.error(invocation.request_id, "Runtime.Failed", type(error).__name__)
+
+
+class _HttpAnswer:
+    """The ASGI side of one invocation: what the application sends becomes the streamed answer."""
+
+    def __init__(self, scope: Scope, body: bytes, answer: AnswerStream) -> None:
+        self._scope = scope
+        self._body: bytes | None = body
+        self._answer = answer
+
+    async def run(self, app: App) -> None:
+        await app(self._scope, self._receive, self._send)
+        await self._answer.finish()
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        # The client of the API is visible only as the broken connection of our answer.
+        await self._answer.broken()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            prelude = _prelude(message["status"], message.get("headers", ()))
+            await self._answer.start(PRELUDE_TYPE)
+            await self._answer.write(dumps(prelude) + b"\0" * 8)
+        elif message.get("body"):
+            await self._answer.write(message["body"])
+
+
+def _prelude(status: int, pairs: Any) -> dict[str, Any]:
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for name, value in pairs:
+        text = value.decode("latin-1")
+        key = name.decode("latin-1")
+        if key == "set-cookie":
+            cookies.append(text)
+        elif key != "content-length":  # the answer goes out in chunks
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    prelude: dict[str, Any] = {"statusCode": status, "headers": headers}
+    if cookies:
+        prelude["cookies"] = cookies
+    return prelude
+
+
+if __name__ == "__main__":
+    sys.exit(main())

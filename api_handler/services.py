@@ -1,0 +1,125 @@
+"""Everything the routes use, made once from the settings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from api_handler.auth import Fixed, Gate, Secret, parse_keys
+from api_handler.aws import AwsClients
+from api_handler.deep_health import DeepHealth
+from api_handler.limits import Meter
+from api_handler.log import Log
+from api_handler.model import ModelClient
+from api_handler.orchestrator import Orchestrator
+from api_handler.sessions import Sessions
+from api_handler.settings import Settings, parse_origin_verify
+from api_handler.store import Store
+from api_handler.tools import Toolbox
+from api_handler.tools.builtin import builtin_tools
+
+
+@dataclass(kw_only=True)
+class Services:
+    """The parts of a running API.
+
+    Attributes:
+        busy: requests with a model that run now.
+        started_at: monotonic seconds.
+    """
+
+    settings: Settings
+    clients: AwsClients
+    log: Log
+    gate: Gate
+    store: Store
+    meter: Meter
+    sessions: Sessions
+    model: ModelClient
+    toolbox: Toolbox
+    orchestrator: Orchestrator
+    deep_health: DeepHealth
+    busy: int = 0
+    started_at: float = 0.0
+
+    def warm(self) -> None:
+        """Import and make what the first model call needs; for a thread, beside everything else."""
+        if self.settings.model_kind == "bedrock":
+            self.clients.get("bedrock-runtime")
+
+    async def finish(self, seconds: float) -> None:
+        """Let background work come to its end, for so many seconds."""
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self.clients.close()
+        self.toolbox.close()
+        self.model.close()
+
+
+def build_services(settings: Settings, *, log: Log | None = None) -> Services:
+    """Make the parts. Nothing here talks to AWS or imports its SDK."""
+    log = log or Log(settings.metric_namespace)
+    clients = AwsClients()
+    store = _store(settings, clients)
+    sessions = Sessions(store)
+    model = _model(settings, clients)
+    toolbox = builtin_tools(clients, site_index=settings.site_index, alarm_prefix=settings.alarm_prefix)
+    orchestrator = Orchestrator(
+        registry=settings.registry,
+        models=settings.models,
+        limits=settings.limits,
+        model=model,
+        toolbox=toolbox,
+        sessions=sessions,
+    )
+    return Services(
+        settings=settings,
+        clients=clients,
+        log=log,
+        gate=_gate(settings, clients, log),
+        store=store,
+        meter=Meter(store),
+        sessions=sessions,
+        model=model,
+        toolbox=toolbox,
+        orchestrator=orchestrator,
+        deep_health=DeepHealth(),
+        started_at=time.monotonic(),
+    )
+
+
+def _gate(settings: Settings, clients: AwsClients, log: Log) -> Gate:
+    keys = None
+    if settings.api_keys is not None:
+        keys = Fixed(settings.api_keys)
+    elif settings.api_key_secret_arn:
+        keys = Secret(
+            clients, settings.api_key_secret_arn, lambda text: parse_keys(text, strict=False), log.warn
+        )
+    origin_verify = None
+    if settings.origin_verify is not None:
+        origin_verify = Fixed(settings.origin_verify)
+    elif settings.origin_verify_secret_arn:
+        origin_verify = Secret(clients, settings.origin_verify_secret_arn, parse_origin_verify, log.warn)
+    return Gate(keys, origin_verify)
+
+
+def _model(settings: Settings, clients: AwsClients) -> ModelClient:
+    if settings.model_kind == "scripted":
+        from api_handler.scripted import ScriptedModel
+
+        return ScriptedModel()
+    from api_handler.bedrock import BedrockModel
+
+    return BedrockModel(clients)
+
+
+def _store(settings: Settings, clients: AwsClients) -> Store:
+    if settings.table_name:
+        from api_handler.dynamodb import DynamoStore
+
+        return DynamoStore(clients, settings.table_name)
+    from api_handler.memory import MemoryStore
+
+    return MemoryStore()

@@ -1,0 +1,22 @@
+"""The tools of this deployment, made from its settings. A new tool is one entry here and one in ``TOOL_NAMES``."""
+
+from __future__ import annotations
+
+from api_handler.aws import AwsClients
+from api_handler.tools.alarms import Alarms
+from api_handler.tools.arithmetic import calculate
+from api_handler.tools.clock import current_time
+from api_handler.tools.site_search import SiteSearch
+from api_handler.tools.toolbox import Tool, Toolbox
+
+
+def builtin_tools(clients: AwsClients, *, site_index: str | None, alarm_prefix: str) -> Toolbox:
+    """All tools by name."""
+    return Toolbox(
+        [
+            Tool(current_time),
+            Tool(calculate),
+            Tool(SiteSearch(site_index).search_site),
+            Tool(Alarms(clients, alarm_prefix).cloudwatch_alarms),
+        ]
+    )
