@@ -27,7 +27,7 @@ class Exemption:
         policy: the policy it excuses from.
         resource: pattern on ``type::name`` (shell wildcards).
         subjects: patterns; every subject of the finding must fit one; empty: any finding of the policy.
-        when: settings under which the entry counts, key to allowed values.
+        when: settings under which the entry counts, key to allowed values; ``stack`` and ``region`` too.
         reason: why it is right.
         source: AWS page that shows it cannot be done otherwise, or "".
     """
@@ -56,8 +56,12 @@ class Exemption:
 
     def counts_in(self, plan: Plan) -> bool:
         """Whether the stack's settings are those the entry was written for, and its resource is planned."""
-        settings_fit = all(setting(plan, key) in values for key, values in self.when.items())
+        settings_fit = all(_value(plan, key) in values for key, values in self.when.items())
         return settings_fit and any(fnmatchcase(label(r), self.resource) for r in plan.custom())
+
+
+def _value(plan: Plan, key: str) -> str:
+    return {"stack": plan.stack, "region": plan.region}.get(key) or setting(plan, key)
 
 
 def load(path: Path = FILE) -> tuple[Exemption, ...]:

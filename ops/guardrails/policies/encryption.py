@@ -11,7 +11,6 @@ from ops.plan import Plan, PlannedResource
 _KEY_INPUTS: Mapping[str, tuple[str, ...]] = {
     "aws:cloudwatch/logGroup:LogGroup": ("kmsKeyId",),
     "aws:sns/topic:Topic": ("kmsMasterKeyId",),
-    "aws:sqs/queue:Queue": ("kmsMasterKeyId",),
     "aws:secretsmanager/secret:Secret": ("kmsKeyId",),
     "aws:dynamodb/table:Table": ("serverSideEncryption", "kmsKeyArn"),
 }
@@ -60,7 +59,7 @@ def queue_encrypted(plan: Plan) -> Iterator[Violation]:
 @policy(
     "customer-key",
     "mandatory",
-    "With customerKey on, logs, topics, queues, secrets and tables are encrypted under the stack's own key.",
+    "With customerKey on, logs, topics, secrets and tables are encrypted under the stack's own key.",
     controls=("SNS.1",),
     sources=("https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",),
 )
