@@ -54,6 +54,12 @@ class MonitoringArgs:
         """How the name of every alarm begins, without the last hyphen."""
         return f"{self.project}-{self.stack}"
 
+    @property
+    def has_events(self) -> bool:
+        """Whether an EventBridge rule tells the topic of something."""
+        instance = self.api is not None and self.api.instance is not None
+        return instance or self.secrets.rotation_event_source is not None
+
 
 def problems(args: MonitoringArgs) -> list[str]:
     """All that is wrong with the arguments; empty when nothing is."""

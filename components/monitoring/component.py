@@ -123,11 +123,9 @@ class Monitoring(Component):
 
     def _watched(self) -> Watched:
         args = self._args
-        checks: dict[str, pulumi.Input[str]] = {}
-        if args.production:
-            checks["/"] = self._health_check("site", "/")
-            if args.site.health_path is not None:
-                checks[args.site.health_path] = self._health_check("api", args.site.health_path)
+        # One check, through the whole chain: DNS, TLS, edge, API; a site alone is asked for its first page.
+        what, path = ("site", "/") if args.site.health_path is None else ("api", args.site.health_path)
+        checks = {path: self._health_check(what, path)} if args.production else {}
         return Watched(
             site=args.site,
             api=args.api,

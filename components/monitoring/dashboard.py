@@ -12,8 +12,9 @@ from typing import Any
 import pulumi
 
 from components.interfaces import ApiTelemetry, SiteTelemetry
-from components.monitoring.metrics import API_NAMESPACE, Metric, metric, model_dimension
+from components.monitoring.metrics import AGENT_NAMESPACE, API_NAMESPACE, Metric, metric, model_dimension
 from components.monitoring.policies import EDGE_REGION
+from components.monitoring.spec import ANY_PERCENT
 
 COLUMNS = 24
 HEIGHT = 6
@@ -191,7 +192,7 @@ def site_row(site: SiteTelemetry) -> list[Panel]:
             [line("4xxErrorRate", "Average", "4xx", AMBER), line("5xxErrorRate", "Average", "5xx", RED)],
             EDGE_REGION,
             unit="% of requests",
-            limit=5,
+            limit=ANY_PERCENT,
         ),
         graph("Site: bytes out", [line("BytesDownloaded", "Sum", "bytes", GREY)], EDGE_REGION, unit="bytes"),
     ]
@@ -200,9 +201,8 @@ def site_row(site: SiteTelemetry) -> list[Panel]:
 def api_row(api: ApiTelemetry, region: str) -> list[Panel]:
     """What the API says of itself: requests by what became of them, and how long they took."""
 
-    def own(name: str, stat: str, status: str = "") -> Metric:
-        dimensions = {"Status": status} if status else {}
-        return metric(API_NAMESPACE, name, stat, dimensions, namespace=api.metric_namespace)
+    def own(name: str, stat: str) -> Metric:
+        return metric(API_NAMESPACE, name, stat, {}, namespace=api.metric_namespace)
 
     return [
         graph(
@@ -217,11 +217,11 @@ def api_row(api: ApiTelemetry, region: str) -> list[Panel]:
         graph(
             "API: refused",
             [
-                Line(metric=own("Requests", "Sum", status), label=f"{status} {what}", color=color)
-                for status, what, color in (
-                    ("401", "no valid key", AMBER),
-                    ("404", "not found", GREY),
-                    ("429", "over a limit", RED),
+                Line(metric=own(counter, "Sum"), label=label, color=color)
+                for counter, label, color in (
+                    ("Unauthorized", "401 no valid key", AMBER),
+                    ("NotFound", "404 not found", GREY),
+                    ("RateLimited", "429 over a limit", RED),
                 )
             ],
             region,
@@ -367,7 +367,7 @@ def compute_row(api: ApiTelemetry, region: str) -> list[Panel]:
         )
         used += [
             Line(
-                metric=metric("<agent>", name, "Maximum", instance, namespace=api.instance.namespace),
+                metric=metric(AGENT_NAMESPACE, name, "Maximum", instance, namespace=api.instance.namespace),
                 label=label,
                 color=color,
             )

@@ -28,8 +28,8 @@ _SERVICE = (frozenset({"ClusterName", "ServiceName"}),)
 _INSTANCE = (frozenset({"InstanceId"}),)
 _MODEL = (frozenset({"ModelId"}),)
 _WEB_ACL = (frozenset({"Rule", "WebACL"}),)
-_API_ALL = (frozenset(), frozenset({"Status"}))
-_API_MODEL = (frozenset(), frozenset({"Agent", "Model"}))
+_API_TOTAL = (frozenset(),)
+_API_MODEL = (frozenset(), frozenset({"Model"}), frozenset({"Agent", "Model"}))
 
 CATALOGUE: Mapping[str, Mapping[str, tuple[frozenset[str], ...]]] = {
     # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html
@@ -107,14 +107,12 @@ CATALOGUE: Mapping[str, Mapping[str, tuple[frozenset[str], ...]]] = {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/metrics-collected-by-CloudWatch-agent.html
     # One series an instance: the agent aggregates over path, device and fstype (aggregation_dimensions).
     AGENT_NAMESPACE: {"disk_used_percent": _INSTANCE, "mem_used_percent": _INSTANCE},
-    # What the API writes in embedded metric format, one record a request (health checks are not counted).
+    # What the API writes in embedded metric format (api_handler/log.py, api_handler/app.py): one record a
+    # request without dimensions, one an agent's work with Agent and Model. 401, 404 and 429 have a counter
+    # each, which is there only when it counts. A request for the health route is not counted.
     API_NAMESPACE: {
-        "Requests": _API_ALL,
-        "Errors": _API_ALL,
-        "Latency": _API_ALL,
-        "InputTokens": _API_MODEL,
-        "OutputTokens": _API_MODEL,
-        "Usd": _API_MODEL,
+        **dict.fromkeys(("Requests", "Errors", "Latency", "InputTokens", "OutputTokens", "Usd"), _API_MODEL),
+        **dict.fromkeys(("Unauthorized", "NotFound", "RateLimited"), _API_TOTAL),
     },
 }
 

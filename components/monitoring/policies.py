@@ -16,13 +16,13 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def publishers(region: str, home: str) -> tuple[Publisher, ...]:
-    """Who publishes to the topic in ``region``, with the stack in ``home``.
+def publishers(region: str, home: str, *, events: bool) -> tuple[Publisher, ...]:
+    """Who publishes to the topic in ``region``, with the stack in ``home``; ``events``: whether it has rules.
 
     Alarms publish in their own Region, and so do EventBridge rules, which exist at home alone. Budgets and
     Cost Anomaly Detection live in us-east-1.
     """
-    at_home: tuple[Publisher, ...] = ("events",) if region == home else ()
+    at_home: tuple[Publisher, ...] = ("events",) if events and region == home else ()
     of_money: tuple[Publisher, ...] = ("budgets", "costalerts") if region == EDGE_REGION else ()
     return ("cloudwatch", *at_home, *of_money)
 
@@ -83,7 +83,7 @@ def topic_key_statements(
             "Sid": f"TopicFor{service}",
             "Effect": "Allow",
             "Principal": {"Service": f"{service}.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             **_only_from(service, account_id, region, prefix),
         }

@@ -7,7 +7,7 @@ import json
 import pulumi
 from pulumi_aws import kms, sns
 
-from components.component import Component
+from components.component import Component, protection
 from components.monitoring.args import MonitoringArgs
 from components.monitoring.policies import EDGE_REGION, edge_key_policy, publishers, topic_policy
 
@@ -35,7 +35,7 @@ def make_topic(
         tags=args.tags,
         opts=component.child(part),
     )
-    who = publishers(region, args.region)
+    who = publishers(region, args.region, events=args.has_events)
 
     def policy(known: list[str]) -> str:
         return json.dumps(topic_policy(known[0], who, account_id=known[1], region=region, prefix=args.prefix))
@@ -61,7 +61,7 @@ def make_topic(
 
 def make_edge_key(component: Component, name: str, args: MonitoringArgs) -> kms.Key:
     """The customer-managed key of the topic in us-east-1: keys do not cross Regions."""
-    who = publishers(EDGE_REGION, args.region)
+    who = publishers(EDGE_REGION, args.region, events=args.has_events)
     key = kms.Key(
         f"{name}-edge-key",
         description=f"{args.project} {args.stack}: the alarm topic in {EDGE_REGION}",
@@ -72,7 +72,7 @@ def make_edge_key(component: Component, name: str, args: MonitoringArgs) -> kms.
         ),
         region=EDGE_REGION,
         tags=args.tags,
-        opts=component.child("edge-key"),
+        opts=component.child("edge-key", **protection(args.production)),
     )
     kms.Alias(
         f"{name}-edge-key-alias",

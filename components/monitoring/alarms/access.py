@@ -14,13 +14,13 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
     if watched.api is None:
         return []
 
-    def storm(key: str, status: str, share: float, title: str, meaning: str) -> AlarmSpec:
+    def storm(key: str, counter: str, share: float, title: str, meaning: str) -> AlarmSpec:
         return AlarmSpec(
             key=key,
             title=title,
             meaning=meaning,
             metrics={
-                "refused": own(watched, "Requests", "Sum", status),
+                "refused": own(watched, counter, "Sum"),
                 "requests": own(watched, "Requests", "Sum"),
             },
             expression=rate(["refused"], ["requests"], at_least=STORM),
@@ -33,7 +33,7 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
     return [
         storm(
             "unauthorized-storm",
-            "401",
+            "Unauthorized",
             20,
             "Many API requests carry no valid key",
             "At least 20 % of the requests got 401 in two of three five-minute periods: someone guesses "
@@ -42,7 +42,7 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
         ),
         storm(
             "not-found-storm",
-            "404",
+            "NotFound",
             50,
             "Many API requests ask for what does not exist",
             "At least half of the requests got 404 in two of three five-minute periods: a scan, or a client "
@@ -50,7 +50,7 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
         ),
         storm(
             "rate-limited-storm",
-            "429",
+            "RateLimited",
             20,
             "Many API requests run into a limit",
             "At least 20 % of the requests got 429 in two of three five-minute periods: a client runs "
@@ -63,7 +63,7 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
             meaning="At least 90 % of the requests of an hour, five or more, got 401, two hours in a row: at "
             "a low load that is what a wrong rotation looks like.",
             metrics={
-                "refused": own(watched, "Requests", "Sum", "401"),
+                "refused": own(watched, "Unauthorized", "Sum"),
                 "requests": own(watched, "Requests", "Sum"),
             },
             expression=rate(["refused"], ["requests"], at_least=5),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from components.monitoring.metrics import metric
-from components.monitoring.spec import DAY, MINUTE, AlarmSpec, Watched
+from components.monitoring.spec import ANY_PERCENT, DAY, MINUTE, AlarmSpec, Watched
 
 CERTIFICATE_DAYS = 30
 """ACM renews 60 days before the end; at 30 a month of attempts has failed.
 https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html"""
+
+
+LOST = 30
+"""4xx answers in five minutes below which a scanner or a stale link is all there is."""
 
 
 def alarms(watched: Watched) -> list[AlarmSpec]:
@@ -33,33 +37,33 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
             page="site-errors",
         ),
         # Few requests leave most minutes empty, so that the alarm above never has its four. Five minutes
-        # hold a request at ten an hour too; a deployment touches two of them at most, so three are asked.
+        # hold a request at ten an hour too; a deployment touches two of them at most, so four are asked.
         AlarmSpec(
             key="site-errors",
             title="Requests at the edge keep ending in server errors",
-            meaning="CloudFront answered 5xx to at least 5 % of the requests in three of the last six "
+            meaning="CloudFront answered 5xx to at least 1 % of the requests in four of the last eight "
             "five-minute periods; at ten requests an hour that is a total outage, at more a partial one.",
             metrics={"m": cloudfront("5xxErrorRate", "Average")},
-            periods=6,
-            datapoints=3,
-            threshold=5,
+            periods=8,
+            datapoints=4,
+            threshold=ANY_PERCENT,
             severity="page",
             place="edge",
         ),
         AlarmSpec(
             key="site-not-found",
             title="A storm of 4xx answers at the edge",
-            meaning="At least 40 % of the requests, and more than 100 in five minutes, ended in 4xx: a "
-            "release "
-            "without its files, broken links, or a scan.",
+            meaning=f"For a quarter of an hour at least 25 % of the requests, and {LOST} or more in five "
+            "minutes, "
+            "ended in 4xx: a release without its files, broken links, or a scan.",
             metrics={
                 "rate": cloudfront("4xxErrorRate", "Average"),
                 "requests": cloudfront("Requests", "Sum"),
             },
-            expression="IF(FILL(requests, 0) * FILL(rate, 0) / 100 >= 100, FILL(rate, 0), 0)",
+            expression=f"IF(FILL(requests, 0) * FILL(rate, 0) / 100 >= {LOST}, FILL(rate, 0), 0)",
             periods=3,
-            datapoints=2,
-            threshold=40,
+            datapoints=3,
+            threshold=25,
             place="edge",
             production_only=True,
         ),

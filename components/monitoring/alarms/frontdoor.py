@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.monitoring.metrics import metric
-from components.monitoring.spec import MINUTE, AlarmSpec, Watched, rate
+from components.monitoring.spec import ANY_PERCENT, MINUTE, AlarmSpec, Watched, rate
 
 
 def alarms(watched: Watched) -> list[AlarmSpec]:
@@ -36,12 +36,12 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
             AlarmSpec(
                 key="gateway-errors",
                 title="API requests keep ending in server errors",
-                meaning="API Gateway answered 5xx to at least 5 % of the requests in three of six "
+                meaning="API Gateway answered 5xx to at least 1 % of the requests in four of eight "
                 "five-minute periods.",
                 metrics={"m": errors},
-                periods=6,
-                datapoints=3,
-                threshold=0.05,
+                periods=8,
+                datapoints=4,
+                threshold=ANY_PERCENT / 100,
                 severity="page",
             ),
         ]
@@ -72,13 +72,13 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
             AlarmSpec(
                 key="balancer-errors",
                 title="API requests keep ending in server errors",
-                meaning="The load balancer answered 5xx to at least 5 % of the requests in three of six "
+                meaning="The load balancer answered 5xx to at least 1 % of the requests in four of eight "
                 "five-minute periods.",
                 metrics=errors,
                 expression=expression,
-                periods=6,
-                datapoints=3,
-                threshold=5,
+                periods=8,
+                datapoints=4,
+                threshold=ANY_PERCENT,
                 severity="page",
             ),
             # A target group without targets reports nothing at all: that is not health, so missing breaches.

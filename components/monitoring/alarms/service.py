@@ -10,11 +10,10 @@ LATENCY_MS = 45_000
 as a model writes it; near this limit requests begin to be cut off."""
 
 
-def own(watched: Watched, name: str, stat: str, status: str | None = None) -> Metric:
-    """An embedded metric of the API, over all requests or those of one HTTP status."""
+def own(watched: Watched, name: str, stat: str) -> Metric:
+    """An embedded metric of the API over all requests."""
     assert watched.api is not None
-    dimensions = {} if status is None else {"Status": status}
-    return metric(API_NAMESPACE, name, stat, dimensions, namespace=watched.api.metric_namespace)
+    return metric(API_NAMESPACE, name, stat, {}, namespace=watched.api.metric_namespace)
 
 
 def alarms(watched: Watched) -> list[AlarmSpec]:
