@@ -1,6 +1,8 @@
 # The one command surface. `make preview` and `make test` need Python 3.11+ and nothing else typed.
 PYTHON ?= python3
+# Commands that change something start with dev; a preview shows the whole architecture, which is prod's.
 STACK ?= dev
+PREVIEW_STACK := $(if $(filter file,$(origin STACK)),prod,$(STACK))
 ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -28,8 +30,8 @@ $(DEV): $(RUN) requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-preview: $(RUN) ## Plan a stack with the real engine; offline without credentials (STACK=dev)
-	@$(PY) -m ops preview --stack $(STACK) $(ARGS)
+preview: $(RUN) ## Plan a stack with the real engine; offline without credentials (STACK=prod)
+	@$(PY) -m ops preview --stack $(PREVIEW_STACK) $(ARGS)
 
 up: $(RUN) ## Bring a stack up (needs AWS credentials)
 	@$(PY) -m ops up --stack $(STACK) $(ARGS)
@@ -59,7 +61,7 @@ diagram: $(RUN) ## The architecture as the preview knows it
 	@$(PY) -m ops diagram --stack $(STACK) $(ARGS)
 
 test: $(DEV) ## The unit suite, under a minute
-	@$(PY) -m pytest -n 2 -m "not slow and not browser" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser" $(ARGS)
 
 lint: $(DEV)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
