@@ -48,8 +48,24 @@ def site_args(**overrides: Any) -> StaticSiteArgs:
 def deployed(
     *, preview: bool = False, transforms: Mapping[str, Transform] | None = None, **overrides: Any
 ) -> Deployment:
-    """One site, registered; its outputs can be asked for with ``value``."""
+    """One site, registered; its outputs can be asked for with ``value``.
 
+    The same arguments are registered once for all tests: nobody changes a Deployment.
+    """
+    if transforms:
+        return _deployed(preview, transforms, overrides)
+    key = f"{preview} {sorted(overrides.items())!r}"
+    if key not in _MADE:
+        _MADE[key] = _deployed(preview, None, overrides)
+    return _MADE[key]
+
+
+_MADE: dict[str, Deployment] = {}
+
+
+def _deployed(
+    preview: bool, transforms: Mapping[str, Transform] | None, overrides: Mapping[str, Any]
+) -> Deployment:
     def build() -> dict[str, Any]:
         site = StaticSite("site", site_args(**overrides), transforms=transforms)
         return {

@@ -15,6 +15,7 @@ import pytest
 
 from components.interfaces import ApiOrigin, Route
 from components.static_site import StaticSite, edge
+from ops.engine.standin.schema import check_inputs
 from ops.plan import UNKNOWN
 from tests.components.harness import deploy
 from tests.components.static_site.build import (
@@ -436,6 +437,14 @@ def test_what_cloudfront_uses_stands_in_us_east_1_whatever_the_home_region() -> 
     assert source["Condition"]["ArnLike"]["aws:SourceArn"].startswith("arn:aws:logs:us-east-1:")
 
 
+@pytest.mark.parametrize("overrides", VARIANTS)
+def test_every_input_is_one_the_sdk_knows_and_none_is_deprecated(overrides: dict[str, Any]) -> None:
+    for child in deployed(**overrides).resources:
+        if child.custom:
+            assert check_inputs(child.type, child.inputs) == [], child.name
+
+
+@pytest.mark.slow
 def test_wafv2_is_not_loaded_without_a_firewall() -> None:
     # Its nested types are 40 % of what a run of the program loads.
     code = (
