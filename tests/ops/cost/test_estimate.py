@@ -164,7 +164,7 @@ def test_health_checks_cost_and_make_requests_that_cost():
     )
     quantities = by_price(*lambda_api(), check)
     assert quantities["health_check_option_month"] == 1
-    assert quantities["rest_api_request"] == pytest.approx(HOURS * 3600 / 2.5 * 3 / 8)
+    assert quantities["rest_api_request"] == pytest.approx(HOURS * 3600 / 2 * 3 / 8)
     site = res("aws:route53/healthCheck:HealthCheck", type="HTTPS", resourcePath="/")
     assert "rest_api_request" not in by_price(*lambda_api(), site)
 
