@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ops import console
 from ops.engine import render, workspace
@@ -37,9 +37,8 @@ def apply(command: str, *, stack: str, overrides: Mapping[str, str], yes: bool, 
         return 0
     with workspace.online(stack, overrides, root=root) as session:
         title = _TITLES[command].format(stack=stack)
-        options: dict[str, Any] = {"run_program": True} if command == "destroy" else {}
         with watched(session, title):
-            result = session.run(cast(Operation, command), **options)
+            result = session.run(cast(Operation, command))
     out = console.stdout()
     for line in render.tree(result):
         out.print(line)

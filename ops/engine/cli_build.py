@@ -144,6 +144,8 @@ def _build_with_progress(command: list[str], folder: Path, environment: dict[str
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
     return "" if code == 0 else "\n".join(kept)
 
 
@@ -160,6 +162,7 @@ def _unreachable(url: str) -> str:
                 response.read(1)
             outcome[0] = ""
         except urllib.error.HTTPError as problem:
+            problem.close()
             outcome[0] = f"it answers {problem.code} {problem.reason}"
         except (OSError, ValueError) as problem:
             outcome[0] = str(getattr(problem, "reason", problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from ops.engine.result import Diagnostic
 from ops.errors import OpsError, UsageError
@@ -29,6 +30,11 @@ _KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
         "or set PULUMI_BACKEND_URL for this shell.",
     ),
     (
+        r"validating stack config: (?P<what>.*?must be of type '\w+')",
+        UsageError,
+        "{what}; mend it with `pulumi config set --stack {stack} KEY VALUE`, or in Pulumi.{stack}.yaml.",
+    ),
+    (
         r"the stack is currently locked by|Another update is currently in progress",
         OpsError,
         "another update of this stack is running, or one was killed. If none is running any more:\n"
@@ -47,6 +53,11 @@ _KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
     ),
 )
 
+_PROTECTED = re.compile(
+    r'(?:unable to (?P<replace>replace) resource|resource) "(?P<urn>urn:[^"]+)"'
+    r".*(?:marked for protection|is protected)",
+    re.DOTALL,
+)
 _NOISE = re.compile(
     r"^(update|preview|refresh|destroy) failed$|^error: (update|preview) failed$|^\d+ error", re.IGNORECASE
 )
@@ -61,26 +72,58 @@ def engine_failure(text: str, stack: str) -> OpsError | None:
         stack: for the commands the advice names.
     """
     for pattern, kind, advice in _KNOWN:
-        if re.search(pattern, text, re.IGNORECASE):
+        found = re.search(pattern, text, re.IGNORECASE)
+        if found:
+            advice = advice.replace("{what}", found.groupdict().get("what") or "")
             return kind(advice.replace("{stack}", stack))
     return None
 
 
-def readable(diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """The error messages worth showing, the resource before each, without the SDK's tracebacks."""
+def readable(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
+    """The error messages worth showing, the resource before each, without the SDK's tracebacks.
+
+    Args:
+        diagnostics: of the run, errors only.
+        root: the project; the innermost of its lines in a traceback is named.
+    """
     lines: list[str] = []
     for diagnostic in diagnostics:
         message = diagnostic.message
         if _PROGRAM in message:
-            message = message.split(_PROGRAM, 1)[1].split("\nTraceback", 1)[0].strip()
+            message = _of_program(message.split(_PROGRAM, 1)[1], root)
+        message = _of_protection(message.removeprefix("error: "))
         if not message or _NOISE.search(message):
             continue
         name = diagnostic.urn.split("::", 3)[3] if diagnostic.urn.count("::") >= 3 else ""
-        about = "" if not name or "pulumi:pulumi:Stack" in diagnostic.urn else f"{name}: "
+        about = "" if not name or "pulumi:pulumi:Stack" in diagnostic.urn or name in message else f"{name}: "
         line = f"{about}{message}"
         if line not in lines:
             lines.append(line)
     return lines
+
+
+def _of_program(text: str, root: Path) -> str:
+    """Exception and place out of the traceback that the Automation API's language server reports."""
+    message, _, trace = text.partition("\nTraceback")
+    if not trace:
+        return text.strip()
+    frames = re.findall(r'File "([^"]+)", line (\d+)', trace)
+    own = [(f, n) for f, n in frames if Path(f).is_relative_to(root) and "site-packages" not in f]
+    kind = trace.strip().splitlines()[-1].partition(":")[0]
+    place = f"\n  at {Path(own[-1][0]).relative_to(root)}:{own[-1][1]}" if own else ""
+    return f"{kind}: {message.strip()}{place}"
+
+
+def _of_protection(message: str) -> str:
+    found = _PROTECTED.search(message)
+    if not found:
+        return message
+    what = "this change would replace it" if found["replace"] else "it is not deleted"
+    name = found["urn"].split("::", 3)[3]
+    return (
+        f"'{name}' is protected: {what}. Take the change back; or, if its data may go, "
+        "set protectData to false, run `up`, and try again."
+    )
 
 
 def last_lines(stderr: str, stdout: str, count: int = 12) -> str:

@@ -16,7 +16,6 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "replace": ("±", "magenta"),
     "delete": ("-", "red"),
     "import": ("=", "cyan"),
-    "refresh": ("~", "yellow"),
     "discard": ("-", "red"),
 }
 VERBS = {

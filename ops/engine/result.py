@@ -6,7 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi.runtime import rpc
@@ -152,8 +152,9 @@ class EventCollector:
     def result(self) -> RunResult:
         """All that was seen."""
         with self._lock:
-            self._result.steps = list(self._steps.values())
-            return self._result
+            # A refreshed resource that was found as the state knows it is a resource that stays as it is.
+            steps = [replace(s, op="same") if s.op == "refresh" else s for s in self._steps.values()]
+            return replace(self._result, steps=steps)
 
     def _step(self, metadata: Any) -> None:
         op = str(getattr(metadata.op, "value", metadata.op))
@@ -180,8 +181,7 @@ class EventCollector:
         step = self._steps.get(metadata.urn)
         if step is not None and step.op == "refresh" and metadata.detailed_diff:
             # What a refresh found is told only afterwards.
-            values = {**step.__dict__, "op": "update", "changes": _changes(metadata)}
-            self._steps[metadata.urn] = Step(**values)
+            self._steps[metadata.urn] = replace(step, op="update", changes=_changes(metadata))
 
     def _diagnostic(self, event: Any) -> None:
         if event.ephemeral or event.severity == "debug":

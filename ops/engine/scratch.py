@@ -63,7 +63,7 @@ def prepare(
     project["main"] = str(root.resolve())
     _write(folder / "Pulumi.yaml", project)
     _write(folder / f"Pulumi.{stack}.yaml", {**settings, "config": config})
-    return Prepared(folder, tuple(hidden))
+    return Prepared(folder, tuple(sorted(hidden)))
 
 
 def parse_overrides(given: list[str]) -> dict[str, str]:

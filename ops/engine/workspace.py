@@ -9,6 +9,7 @@ https://www.pulumi.com/docs/iac/packages-and-automation/automation-api/
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,19 @@ class _Stack(auto.Stack):
         return ()
 
 
+@contextlib.contextmanager
+def _quiet_grpc() -> Iterator[None]:
+    """The program is served from this process; when the engine stops it half-way, gRPC logs tracebacks of
+    calls that found nobody. Why the engine stopped is told by its own messages."""
+    logger = logging.getLogger("grpc._server")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 class _OwnWorkspace(auto.LocalWorkspace):
     """Every command names its stack, so in a backend of our own nothing needs to be selected."""
 
@@ -96,13 +110,26 @@ class Session:
             UsageError: the configuration is wrong, or the passphrase or a login is missing.
             OpsError: the program, the engine or a provider failed; the message has every reason given.
         """
+        if operation == "destroy":
+            self._refuse_protected()
         self.collector = EventCollector()
         method: Callable[..., Any] = getattr(self.stack, operation)
         try:
-            method(on_event=self.collector, color="never", **options)
+            with _quiet_grpc():
+                method(on_event=self.collector, color="never", **options)
         except CommandError as problem:
             raise self._explained(problem) from None
         return self.collector.result()
+
+    def _refuse_protected(self) -> None:
+        """The engine deletes what it may before it fails on what is protected; so this is looked at first."""
+        held = sorted(item["urn"].split("::", 3)[3] for item in self.exported() if item.get("protect"))
+        if held:
+            raise OpsError(
+                f"nothing was deleted: {len(held)} resource(s) hold data and are protected: "
+                f"{', '.join(map(repr, held))}. If the data may go, set protectData to false, run `up`, and try "
+                "again."
+            )
 
     def exported(self) -> list[dict[str, Any]]:
         """The resources of the state, as the engine exports them, secrets in plain."""
@@ -123,7 +150,7 @@ class Session:
         known = engine_failure(text, self.stack_name)
         if known is not None:
             return known
-        lines = readable(result.errors())
+        lines = readable(result.errors(), self.root.resolve())
         if lines:
             return OpsError("\n".join(lines))
         return OpsError(f"the engine failed:\n{last_lines(text, '')}")

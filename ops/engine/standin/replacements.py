@@ -124,7 +124,7 @@ _FORCES_NEW = {
         "ami availabilityZone ephemeralBlockDevices keyName placementGroup privateIp subnetId"
     ),
     "aws:ec2/flowLog:FlowLog": "iamRoleArn logDestination subnetId trafficType vpcId",
-    "aws:ec2/volume:Volume": "availabilityZone encrypted kmsKeyId snapshotId",
+    "aws:ebs/volume:Volume": "availabilityZone encrypted kmsKeyId snapshotId",
     "aws:lb/loadBalancer:LoadBalancer": "internal loadBalancerType name namePrefix",
     "aws:lb/targetGroup:TargetGroup": (
         "ipAddressType name namePrefix port protocol protocolVersion targetType vpcId"
@@ -141,7 +141,7 @@ _FORCES_NEW = {
     "aws:ecs/service:Service": "cluster launchType name schedulingStrategy",
     "aws:appautoscaling/target:Target": "resourceId scalableDimension serviceNamespace",
     "aws:appautoscaling/policy:Policy": "name resourceId scalableDimension serviceNamespace",
-    "aws:ssm/association:Association": "associationId name",
+    "aws:ssm/association:Association": "name",
     "aws:ssm/document:Document": "documentType name",
     "aws:ssm/parameter:Parameter": "name",
     "aws:bedrock/guardrail:Guardrail": "",
