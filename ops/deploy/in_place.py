@@ -1,0 +1,414 @@
+"""In place: for a site without a key-value store. Assets first, pages next, deletes last.
+
+Order of writes: the lock, a note of what is about to change, copies of the pages that will be replaced
+(for rollback), assets, pages, deletes after a grace, one invalidation, the manifest, the pointer. A run
+that is cut off leaves no page without its assets; the next one goes by the last completed deploy and
+by the note, so that it sends and invalidates what is still half done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ops.deploy import bookkeeping, collection
+from ops.deploy.context import BOOKKEEPING, Context, Site, Step
+from ops.deploy.hashing import open_unchanged
+from ops.deploy.invalidation import paths_for
+from ops.deploy.listing import present
+from ops.deploy.manifest import Entry, Manifest, of_tree
+from ops.deploy.marks import Lock
+from ops.deploy.pointer import LostRaceError, State
+from ops.deploy.pool import for_each
+from ops.deploy.rules import OWN_PREFIXES, is_hashed_asset, is_page
+from ops.deploy.s3_store import is_mapped
+from ops.deploy.store import ChangedError, Listed, StoreError
+from ops.deploy.tree import SiteFile, listed
+from ops.deploy.ui import uninterrupted
+from ops.errors import OpsError, UsageError
+
+PENDING_KEY = "_deploy/pending.json"
+KEPT = "_deploy/pages/"
+"""Pages of earlier deploys by content hash: what a rollback puts back."""
+
+
+@dataclass
+class Plan:
+    """What a deploy or a rollback in place will do.
+
+    Attributes:
+        release: its id.
+        steps: one a path, sorted.
+        state: the pointer it was planned on.
+        base: the last completed deploy; None: none of ours.
+        pending: paths an interrupted run was about to change.
+        there: what the bucket holds.
+        target: content, size, headers by path of what is to be there.
+        sources: local file by path; a path without one comes from the kept pages.
+        invalid: paths of the site whose cached form is out of date.
+        nothing: there is nothing to do.
+        known: the bookkeeping.
+    """
+
+    release: str
+    steps: list[Step]
+    state: State
+    base: Manifest | None
+    pending: set[str]
+    there: Mapping[str, Listed]
+    target: dict[str, Entry]
+    sources: Mapping[str, SiteFile]
+    invalid: list[str] = field(default_factory=list)
+    nothing: bool = False
+    known: bookkeeping.Known = field(default_factory=bookkeeping.Known)
+
+    @property
+    def invalidations(self) -> list[str]:
+        """What CloudFront is told."""
+        return paths_for(self.invalid)
+
+
+def plan(
+    context: Context,
+    site: Site,
+    state: State,
+    *,
+    there: Mapping[str, Listed] | None = None,
+    max_deletes: int,
+    prune: bool,
+) -> Plan:
+    """Decides what is done with every path, and why; reads, writes nothing.
+
+    Raises:
+        UsageError: more deletes than allowed.
+    """
+    target = of_tree(site.release, context.now(), site.tree.files, site.rules, {}).files
+    there = there if there is not None else present(context.store, sorted(target))
+    return _planned(
+        context, site.release, target, site.files, state, there, max_deletes=max_deletes, prune=prune
+    )
+
+
+def plan_rollback(context: Context, manifest: Manifest, state: State) -> Plan:
+    """The plan that puts an earlier deploy's pages back.
+
+    Raises:
+        OpsError: something it needs is no longer kept.
+    """
+    there = present(context.store, sorted(manifest.files))
+    found = _planned(
+        context, manifest.id, dict(manifest.files), {}, state, there, max_deletes=10**9, prune=False
+    )
+    kept = {row.key[len(KEPT) :] for row in context.store.list(KEPT)}
+    missing = [
+        step.path
+        for step in found.steps
+        if step.action == "upload"
+        and (is_hashed_asset(step.path) or manifest.files[step.path].sha256 not in kept)
+    ]
+    if missing:
+        raise OpsError(
+            f"release {manifest.id} cannot be put back: {listed(missing)} of it is no longer kept; "
+            "deploy its sources again"
+        )
+    return found
+
+
+def _planned(
+    context: Context,
+    release: str,
+    target: dict[str, Entry],
+    sources: Mapping[str, SiteFile],
+    state: State,
+    there: Mapping[str, Listed],
+    *,
+    max_deletes: int,
+    prune: bool,
+) -> Plan:
+    base = bookkeeping.load(context.store, state.active) if state.active else None
+    pending = _pending(context)
+    steps: list[Step] = []
+    doubtful: list[str] = []
+    for path, entry in target.items():
+        step = _step(path, entry, base, there.get(path), sources.get(path))
+        if step.action == "check":
+            doubtful.append(path)
+        else:
+            steps.append(step)
+    steps += _checked(context, doubtful, target)
+    deletes = _deletes(base, pending, target, there, prune, _kept_assets(context, state, prune))
+    if len(deletes) > max_deletes:
+        raise UsageError(
+            f"{len(deletes)} objects would be deleted ({listed(deletes, 5)}); --max-deletes "
+            f"allows {max_deletes}: "
+            "raise it if that is meant"
+        )
+    why = dict.fromkeys(deletes, "not in the site any more")
+    if prune and base is not None:
+        why |= {
+            path: "none of ours (--prune)"
+            for path in deletes
+            if path not in base.files and path not in pending
+        }
+    steps += [Step(path, "delete", why[path], there[path].size) for path in deletes]
+    steps.sort()
+    found = Plan(release, steps, state, base, pending, there, target, sources)
+    found.invalid = _invalid(found, deletes)
+    writes = any(step.action != "keep" for step in steps)
+    found.nothing = not writes and not found.invalid and state.active == release and not pending
+    if not found.nothing:
+        found.known = bookkeeping.known(context.store)
+    return found
+
+
+def _step(path: str, entry: Entry, base: Manifest | None, row: Listed | None, file: SiteFile | None) -> Step:
+    old = base.files.get(path) if base else None
+    if row is None:
+        return Step(path, "upload", "missing in the bucket" if old else "new", entry.size)
+    if old is not None and old.etag == row.etag:
+        # As we left it.
+        if old.sha256 != entry.sha256:
+            return Step(path, "upload", "changed", entry.size)
+        return (
+            Step(path, "keep", "unchanged", entry.size)
+            if old.headers == entry.headers
+            else Step(path, "headers", "other headers", entry.size)
+        )
+    same = row.etag == entry.etag if entry.etag else file is not None and row.etag == _md5(file)
+    if not same:
+        return Step(path, "upload", "changed in the bucket by someone else" if old else "changed", entry.size)
+    return Step(path, "check", "", entry.size)
+
+
+def _checked(context: Context, paths: list[str], target: Mapping[str, Entry]) -> list[Step]:
+    """Files whose bytes lie in the bucket, put there by someone else or by a run that was cut off."""
+    found: list[Step] = []
+
+    def look(path: str) -> None:
+        head = context.store.head(path)
+        entry = target[path]
+        same = head is not None and head.headers == entry.headers
+        found.append(
+            Step(path, "keep", "in the bucket", entry.size)
+            if same
+            else Step(path, "headers", "other headers", entry.size)
+        )
+
+    for_each(paths, look, threads=context.threads())
+    return found
+
+
+def _deletes(
+    base: Manifest | None,
+    pending: set[str],
+    target: Mapping[str, Entry],
+    there: Mapping[str, Listed],
+    prune: bool,
+    kept_assets: set[str],
+) -> list[str]:
+    """Hashed assets stay: open tabs and kept releases name them, the collection takes them later."""
+    ours = {path for path in [*(base.files if base else ()), *pending] if not is_hashed_asset(path)}
+    if prune:
+        ours |= {
+            path for path in there if path.split("/", 1)[0] not in OWN_PREFIXES and path not in kept_assets
+        }
+    return sorted(path for path in ours if path not in target and path in there)
+
+
+def _kept_assets(context: Context, state: State, prune: bool) -> set[str]:
+    if not prune:
+        return set()
+    releases = [turn.release for turn in state.history]
+    return set().union(*(m.assets for r in releases if (m := bookkeeping.load(context.store, r))))
+
+
+def _invalid(found: Plan, deletes: Iterable[str]) -> list[str]:
+    """Against the last completed deploy: what an interrupted run sent is out of date in the caches too."""
+    changed = set(deletes) | {path for path in found.pending if not is_hashed_asset(path)}
+    base = found.base
+    for step in found.steps:
+        if step.action == "delete" or is_hashed_asset(step.path):
+            continue
+        entry = found.target[step.path]
+        old = base.files.get(step.path) if base else None
+        if (old is not None and (old.sha256, old.headers) != (entry.sha256, entry.headers)) or (
+            step.action in ("upload", "headers") and step.path in found.there
+        ):
+            changed.add(step.path)
+    return sorted(changed)
+
+
+def apply(context: Context, found: Plan) -> State:
+    """Does what the plan says and gives the pointer's new state.
+
+    Raises:
+        LockedError: another deployer is at work.
+        LostRaceError: another one finished since the plan was made.
+        OpsError: something failed; what is half done is mended by the next run.
+    """
+    if found.nothing:
+        return found.state
+    with Lock(context.store, context.who, context.lost, say=context.ui.say) as lock:
+        if context.pointer.read().version != found.state.version or _pending(context) != found.pending:
+            raise LostRaceError(
+                "another deploy of this bucket finished in the meantime; run again to go over it"
+            )
+        _note_pending(context, found)
+        _keep_pages(context, found)
+        lock.check()
+        _send(context, found, [s for s in found.steps if not is_page(s.path)], "Uploading assets")
+        lock.check()
+        with uninterrupted(context.ui, "the pages are being replaced; the run ends when the site is whole"):
+            _send(context, found, [s for s in found.steps if is_page(s.path)], "Uploading pages")
+            lock.check()
+            failed = _delete(context, found)
+            _invalidate(context, found)
+            if failed:
+                raise OpsError(
+                    f"{len(failed)} objects were not deleted: {'; '.join(failed[:5])}. "
+                    "The new site is online; run again to delete them"
+                )
+            state = _complete(context, found)
+        _collect(context, found, state)
+    return state
+
+
+def _note_pending(context: Context, found: Plan) -> None:
+    """Paths, not releases: enough to send, delete and invalidate again after an interruption."""
+    changing = {step.path for step in found.steps if step.action != "keep"} | found.pending
+    body = json.dumps({"release": found.release, "paths": sorted(changing)}, ensure_ascii=False).encode()
+    context.store.put(PENDING_KEY, body, BOOKKEEPING)
+
+
+def _pending(context: Context) -> set[str]:
+    note = context.store.get(PENDING_KEY)
+    if note is None:
+        return set()
+    try:
+        return {str(path) for path in json.loads(note.data)["paths"]}
+    except (ValueError, KeyError, TypeError):
+        return set()
+
+
+def _keep_pages(context: Context, found: Plan) -> None:
+    """Copies what is about to be replaced. A page an interrupted run has replaced was kept by that run."""
+    base = found.base
+    if base is None:
+        return
+    going = [
+        step.path
+        for step in found.steps
+        if step.action in ("upload", "delete") and not is_hashed_asset(step.path) and step.path in base.files
+        and step.path in found.there
+    ]  # fmt: skip
+
+    def keep(path: str) -> None:
+        old = base.files[path]
+        try:
+            context.store.copy(path, KEPT + old.sha256, None, etag=old.etag)
+        except ChangedError:
+            context.record("not-kept", path=path, why="it is not what the last completed deploy put there")
+
+    with context.ui.progress("Keeping the present pages", len(going), 0):
+        for_each(going, keep, threads=context.threads())
+
+
+def _send(context: Context, found: Plan, steps: list[Step], what: str) -> None:
+    work = [step for step in steps if step.action in ("upload", "headers")]
+    work.sort(key=lambda step: -step.size)
+    with context.ui.progress(what, len(work), sum(step.size for step in work)) as meter:
+
+        def send(step: Step) -> None:
+            entry = found.target[step.path]
+            file = found.sources.get(step.path)
+            if file is None:
+                etag = _restore(context, step, entry)
+            else:
+                data = open_unchanged(file)
+                try:
+                    etag = context.store.put(step.path, data, entry.headers)
+                finally:
+                    if is_mapped(data):
+                        data.close()  # type: ignore[union-attr]
+            found.target[step.path] = entry._replace(etag=etag)
+            meter.add(step.size)
+
+        for_each(work, send, threads=context.threads(), stop=context.lost, tick=meter.tick)
+
+
+def _restore(context: Context, step: Step, entry: Entry) -> str:
+    source = step.path if step.action == "headers" else KEPT + entry.sha256
+    etag = context.store.copy(source, step.path, entry.headers)
+    if entry.etag and etag != entry.etag:
+        raise StoreError(f"{step.path}: the kept page has other content than the release had")
+    return etag
+
+
+def _delete(context: Context, found: Plan) -> list[str]:
+    going = [step.path for step in found.steps if step.action == "delete"]
+    if not going:
+        return []
+    # Whoever has just loaded an old page still asks for what it names; pages name no pages to load.
+    if not context.dry_run and any(not is_page(path) for path in going):
+        time.sleep(context.grace_s)
+    return [f"{key}: {reason}" for key, reason in context.store.delete(going)]
+
+
+def _invalidate(context: Context, found: Plan) -> None:
+    paths = found.invalidations
+    if context.invalidation is None or not paths or context.dry_run:
+        return
+    reference = f"{found.release}-{secrets.token_hex(8)}"
+    made = context.invalidation.create(context.invalidation.distribution_id, paths, reference)
+    context.record("invalidated", paths=paths, invalidation=made)
+
+
+def _complete(context: Context, found: Plan) -> State:
+    for path, entry in found.target.items():
+        if not entry.etag:
+            found.target[path] = entry._replace(etag=found.there[path].etag)
+    bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
+    history = found.state.moved_to(found.release, context.now())
+    state = context.pointer.move(found.state, found.release, history)
+    context.store.delete([PENDING_KEY])
+    context.record("live", release=found.release, before=found.state.active)
+    return state
+
+
+def _collect(context: Context, found: Plan, state: State) -> None:
+    """Under the lock: old manifests, the pages and assets that only they name."""
+    releases = found.known.releases
+    gone = collection.victims(releases, state, found.known.older, context.now())[: collection.MOST_A_RUN]
+    if not gone:
+        return
+    manifests = {release: bookkeeping.load(context.store, release) for release in gone}
+    kept = [bookkeeping.load(context.store, release) for release in {*releases, state.active} - set(gone)]
+    if any(manifest is None for manifest in kept):
+        context.record("collection-left-out", why="a manifest cannot be read")
+        return
+    named = {path for manifest in kept if manifest for path in manifest.files}
+    contents = {entry.sha256 for manifest in kept if manifest for entry in manifest.files.values()}
+    old = [manifest for manifest in manifests.values() if manifest]
+    keys = {path for manifest in old for path in manifest.assets if path not in named}
+    keys |= {KEPT + e.sha256 for m in old for e in m.files.values() if e.sha256 not in contents}
+    failures = context.store.delete(sorted(keys) + [f"_deploy/manifests/{release}.json" for release in gone])
+    if failures:
+        raise OpsError(
+            f"{len(failures)} objects of old releases were not deleted, {failures[0].key}: "
+            f"{failures[0].reason}. "
+            "The new site is online; the next deploy tries again"
+        )
+    context.record("collected", releases=gone, objects=len(keys))
+
+
+def _md5(file: SiteFile) -> str:
+    data = open_unchanged(file)
+    try:
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    finally:
+        if is_mapped(data):
+            data.close()  # type: ignore[union-attr]
