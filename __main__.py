@@ -25,7 +25,7 @@ if config.api_backend != "none":
     api = OrchestratorApi("api", api_args(config, account_id, artifact, secrets.refs))
 
 routes = [Route(path_pattern="/api/*", origin=api.origin)] if api else []
-site = StaticSite("site", site_args(config, account_id, routes))
+site = StaticSite("site", site_args(config, account_id, routes, secrets.refs))
 
 telemetry = api.telemetry if api else None
 monitoring = Monitoring(

@@ -54,8 +54,10 @@ def api_args(
     )
 
 
-def site_args(s: Settings, account_id: pulumi.Input[str], routes: Sequence[Route]) -> StaticSiteArgs:
-    """Arguments of StaticSite."""
+def site_args(
+    s: Settings, account_id: pulumi.Input[str], routes: Sequence[Route], secrets: SecretRefs
+) -> StaticSiteArgs:
+    """Arguments of StaticSite; the firewall's log takes the customer key where both are in one Region."""
     common = _common(s, account_id)
     del common["project"]
     return StaticSiteArgs(
@@ -69,6 +71,7 @@ def site_args(s: Settings, account_id: pulumi.Input[str], routes: Sequence[Route
         waf=s.waf,
         waf_rate_limit=s.waf_rate_limit,
         routes=routes,
+        log_key_arn=secrets.kms_key_arn if s.region == "us-east-1" else None,
         **common,
     )
 

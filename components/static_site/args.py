@@ -53,6 +53,8 @@ class StaticSiteArgs:
         region: home Region of the stack.
         stack: stack name; part of every name that is unique per account.
         tags: tags of every child that can have some.
+        log_key_arn: customer-managed key in us-east-1 for the firewall's log, which lives there;
+            None: CloudWatch Logs' own key.
     """
 
     domain: str = ""
@@ -71,6 +73,7 @@ class StaticSiteArgs:
     region: str
     stack: str
     tags: Mapping[str, str]
+    log_key_arn: pulumi.Input[str] | None = None
 
     @property
     def www_host(self) -> str:

@@ -237,6 +237,7 @@ def make_web_acl(component: Component, name: str, args: StaticSiteArgs) -> tuple
         # https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
         name=physical_name("aws-waf-logs", name, args.stack, args.region, limit=255),
         retention_in_days=args.log_retention_days,
+        kms_key_id=args.log_key_arn,
         tags=args.tags,
         opts=component.child("firewall_log", **protection(args.protect_data)),
     )

@@ -27,7 +27,8 @@ class Exemption:
         policy: the policy it excuses from.
         resource: pattern on ``type::name`` (shell wildcards).
         subjects: patterns; every subject of the finding must fit one; empty: any finding of the policy.
-        when: settings under which the entry counts, key to allowed values; ``stack`` and ``region`` too.
+        when: settings under which the entry counts, key to allowed values; ``stack`` and ``region`` too;
+            ``!value``: any but this one.
         reason: why it is right.
         source: AWS page that shows it cannot be done otherwise, or "".
     """
@@ -56,8 +57,12 @@ class Exemption:
 
     def counts_in(self, plan: Plan) -> bool:
         """Whether the stack's settings are those the entry was written for, and its resource is planned."""
-        settings_fit = all(_value(plan, key) in values for key, values in self.when.items())
+        settings_fit = all(_fits(_value(plan, key), values) for key, values in self.when.items())
         return settings_fit and any(fnmatchcase(label(r), self.resource) for r in plan.custom())
+
+
+def _fits(value: str, allowed: tuple[str, ...]) -> bool:
+    return any(value != one[1:] if one.startswith("!") else value == one for one in allowed)
 
 
 def _value(plan: Plan, key: str) -> str:

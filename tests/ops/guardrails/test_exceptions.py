@@ -72,6 +72,12 @@ def test_settings_of_when_are_compared_as_text():
     assert findings(fargate, entry(when={"apiBackend": ("fargate",), "waf": ("true",)})) == []
 
 
+def test_a_setting_can_be_any_but_one():
+    here = plan(*API.resources, config={"orchestrator:apiKeyRotationDays": "0"})
+    assert findings(here, entry(when={"apiKeyRotationDays": ("!30",)})) == []
+    assert [f.policy for f in findings(here, entry(when={"apiKeyRotationDays": ("!0",)}))] == [POLICY]
+
+
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "exceptions.toml"
     path.write_text(text)
