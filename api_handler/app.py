@@ -68,7 +68,7 @@ class App:
         except (ClientGone, asyncio.CancelledError):
             raise
         except Exception as error:
-            context.log.exception("unexpected", error, request_id=request.request_id)
+            context.log.failure("unexpected", error, request_id=request.request_id)
             failed = ApiError(500, "internal_error", "The API failed; the log has the request id.")
             context.fields["code"] = failed.code
             return Response.json(500, failed.body(request.request_id))
@@ -84,7 +84,7 @@ class App:
         route, parameters = match(request.path)
         if route is None or not route.enabled(self.services):
             raise not_found()
-        context.route = route.pattern
+        context.route = "/api/v1" + route.pattern
         if request.method == "OPTIONS":
             return route.options(context)
         handler = route.handler(request.method)
@@ -124,4 +124,5 @@ class App:
         refused = {401: "Unauthorized", 404: "NotFound", 429: "RateLimited"}.get(status)
         if refused:
             metrics[refused] = 1
-        context.log.request(fields, metrics)
+        # Health checks come every few seconds: counted, they would hide ten failing requests an hour.
+        context.log.request(fields, {} if request.path == HEALTH else metrics)

@@ -101,8 +101,8 @@ def _parse_key(entry: Any, *, strict: bool) -> tuple[ApiKey | None, list[str]]:
             problems.append("expires_at: must be an RFC 3339 time such as 2027-01-31T00:00:00Z, or null")
     if problems:
         return None, problems
-    digest = hashlib.sha256(secret.encode()).digest()
-    return ApiKey(name=name, digest=digest, rpm=rpm, daily_usd=daily_usd, expires_at=expires_at), []
+    digest = hashlib.sha256(str(secret).encode()).digest()
+    return ApiKey(name=str(name), digest=digest, rpm=rpm, daily_usd=daily_usd, expires_at=expires_at), []
 
 
 def _parse_time(value: Any) -> float | None:

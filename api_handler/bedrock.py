@@ -149,7 +149,7 @@ def converse_request(call: ModelCall) -> dict[str, Any]:
     caching = price.cache_minimum is not None and estimate_tokens(call) >= price.cache_minimum
     point = {"cachePoint": {"type": "default"}}
     system: list[dict[str, Any]] = [{"text": call.system}] if call.system.strip() else []
-    tools: list[dict[str, Any]] = [{"toolSpec": tool} for tool in call.tools]
+    tools: list[Any] = [{"toolSpec": tool} for tool in call.tools]
     messages = call.messages
     if caching:
         if system:
@@ -168,7 +168,7 @@ def converse_request(call: ModelCall) -> dict[str, Any]:
     if tools:
         request["toolConfig"] = {"tools": tools}
         if call.tool_choice is not None:
-            request["toolConfig"]["toolChoice"] = call.tool_choice
+            request["toolConfig"] |= {"toolChoice": call.tool_choice}
     if call.additional:
         request["additionalModelRequestFields"] = dict(call.additional)
     return request

@@ -45,7 +45,8 @@ class Budget:
         spend: Callable[[float], Awaitable[float | None]] | None = None,
         day_left: float | None = None,
     ) -> None:
-        assert limits.seconds is not None and limits.usd is not None
+        assert limits.seconds is not None
+        assert limits.usd is not None
         seconds = limits.seconds
         if deadline is not None:
             seconds = min(seconds, deadline - DEADLINE_MARGIN_S - time.time())

@@ -109,7 +109,7 @@ class Context:
         models = {outcome.agent.model for outcome in answer.outcomes}
         self.model = ",".join(sorted(models))
         self.fields["agents"] = [outcome.agent.agent_id for outcome in answer.outcomes]
-        log_answer(self.services, answer)
+        self.services.log_answer(answer)
 
 
 async def spend_of_key(services: Services, key: ApiKey, usd: float) -> float | None:
@@ -117,24 +117,6 @@ async def spend_of_key(services: Services, key: ApiKey, usd: float) -> float | N
     if key.daily_usd is None:
         return None
     return key.daily_usd - await services.meter.spend(f"key#{key.name}", usd)
-
-
-def log_answer(services: Services, answer: Answer) -> None:
-    """Log metrics of every agent of an answer; prompts and answers only when switched on."""
-    for outcome in answer.outcomes:
-        metrics = {
-            "Requests": 1,
-            "Errors": int(outcome.error is not None),
-            "Latency": round(outcome.seconds * 1000, 1),
-            "InputTokens": outcome.usage.input_tokens,
-            "OutputTokens": outcome.usage.output_tokens,
-            "Usd": round(outcome.usage.usd, 8),
-        }
-        services.log.usage(outcome.agent.agent_id, outcome.agent.model, metrics)
-        if outcome.error is not None:
-            services.log.warn("model_failed", agent=outcome.agent.agent_id, error=str(outcome.error))
-        if services.settings.log_prompts:
-            services.log.line("conversation", agent=outcome.agent.agent_id, messages=outcome.messages)
 
 
 def _address(text: str) -> str | None:

@@ -23,6 +23,7 @@ from api_handler.log import Log
 from api_handler.runtime_api import AnswerStream, Invocation, RuntimeApi, RuntimeGone
 from api_handler.services import Services, build_services
 from api_handler.settings import SettingsError, load_settings
+from api_handler.worker import WORKER_EVENT
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 
@@ -47,7 +48,7 @@ async def _main() -> int:
         await api.init_error("Configuration.Invalid", str(error))
         return 2
     except Exception as error:
-        log.exception("init_failed", error)
+        log.failure("init_failed", error)
         await api.init_error("Runtime.InitFailed", type(error).__name__)
         return 1
     warming = threading.Thread(target=_warm, args=(services,), daemon=True)
@@ -55,20 +56,24 @@ async def _main() -> int:
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
         # Nobody waits for a start ahead of time, and later nobody shall.
         await asyncio.to_thread(warming.join)
-    app = App(services)
+    await serve_forever(api, App(services))
+    return 0
+
+
+async def serve_forever(api: RuntimeApi, app: App) -> None:
+    """Answer one invocation after the other until the Runtime API goes away."""
     try:
         while True:
-            invocation = await api.next()
-            await serve(invocation, api, app)
+            await serve(await api.next(), api, app)
     except RuntimeGone:
-        return 0
+        return
 
 
 def _warm(services: Services) -> None:
     try:
         services.warm()
     except Exception as error:
-        services.log.exception("warming_failed", error)
+        services.log.failure("warming_failed", error)
 
 
 async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
@@ -78,6 +83,9 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
         os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
     try:
         event = json.loads(invocation.body)
+        if isinstance(event, dict) and event.get("source") == WORKER_EVENT:
+            await _work(event, invocation, api, app)
+            return
         scope, body = to_scope(event, deadline=invocation.deadline, trace_id=invocation.trace_id)
     except (NotHttp, ValueError, RecursionError) as error:
         log.warn("event_refused", invocation=invocation.request_id, error=type(error).__name__)
@@ -87,11 +95,28 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
     try:
         await _HttpAnswer(scope, body, answer).run(app)
     except Exception as error:
-        log.exception("invocation_failed", error, invocation=invocation.request_id)
+        log.failure("invocation_failed", error, invocation=invocation.request_id)
         if answer.started:
             await answer.fail("Runtime.StreamError", type(error).__name__)
         else:
             await api.error(invocation.request_id, "Runtime.Failed", type(error).__name__)
+
+
+async def _work(event: dict[str, Any], invocation: Invocation, api: RuntimeApi, app: App) -> None:
+    """Work on a run that another invocation of this function has accepted."""
+    owner, run_id = event.get("owner"), event.get("run_id")
+    if not isinstance(owner, str) or not isinstance(run_id, str):
+        raise NotHttp("the worker event is not whole")
+    try:
+        status = await app.services.worker.work(owner, run_id, invocation.deadline)
+    except Exception as error:
+        app.services.log.failure("run_failed", error, run_id=run_id)
+        await api.error(invocation.request_id, "Runtime.RunFailed", type(error).__name__)
+        return
+    answer = api.answer(invocation.request_id)
+    await answer.start("application/json")
+    await answer.write(dumps({"run_id": run_id, "status": status}))
+    await answer.finish()
 
 
 class _HttpAnswer:

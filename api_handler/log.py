@@ -35,7 +35,7 @@ class Log:
         """Write a warning."""
         self.line(event, "warning", **fields)
 
-    def exception(self, event: str, error: BaseException, **fields: Any) -> None:
+    def failure(self, event: str, error: BaseException, **fields: Any) -> None:
         """Write where an exception came from; not its message, which may quote a prompt or a key."""
         frames = traceback.extract_tb(error.__traceback__)[-8:]
         where = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]

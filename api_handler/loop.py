@@ -74,8 +74,10 @@ class AgentLoop:
         limits: Limits,
         emit: Emit,
     ) -> None:
-        assert limits.turns is not None and limits.output_tokens is not None
-        assert limits.seconds is not None and limits.usd is not None
+        assert limits.turns is not None
+        assert limits.output_tokens is not None
+        assert limits.seconds is not None
+        assert limits.usd is not None
         self._agent = agent
         self._model = model
         self._toolbox = toolbox

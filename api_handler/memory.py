@@ -42,12 +42,9 @@ class MemoryStore:
         *,
         ttl_s: float,
         absent: bool = False,
-        unless: tuple[str, tuple[str, ...]] | None = None,
     ) -> bool:
         found = self._live(partition, sort)
         if absent and found is not None:
-            return False
-        if unless is not None and found is not None and found.get(unless[0]) in unless[1]:
             return False
         self._write(partition, sort, copy.deepcopy(item), self._now() + ttl_s)
         return True

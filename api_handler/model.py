@@ -172,7 +172,8 @@ class Assembler:
         index = event.get("contentBlockIndex", 0)
         delta = event.get("delta", {})
         if "text" in delta:
-            text = delta["text"]
+            # Half a surrogate pair, which JSON can carry, fits into no UTF-8 on the way out.
+            text = delta["text"].encode("utf-8", "replace").decode()
             block = self._blocks.setdefault(index, {"text": []})
             if "text" in block:
                 block["text"].append(text)

@@ -57,7 +57,7 @@ async def choose(
 
 
 def by_keywords(task: str, registry: Registry) -> tuple[Agent, ...]:
-    """The agent whose name, description and capabilities share most words with the task, if any shares one."""
+    """The agent whose name, description and capabilities share most words with the task, if any."""
     best = by_words(
         task,
         {
@@ -87,10 +87,10 @@ def _words(text: str) -> set[str]:
 async def _ask_model(
     task: str, registry: Registry, model_id: str, *, model: ModelClient, budget: Budget
 ) -> tuple[Agent, ...]:
-    """One call of the cheapest model that is forced to name agents; its failure is no failure of the request."""
+    """One call of the cheapest model, forced to name agents; its failure is none of the request."""
     call = _routing_call(task, registry, model_id)
     try:
-        tokens, aside, _ = budget.fit(call)
+        _, aside, _ = budget.fit(call)
     except LimitReached:
         return ()
     usage = Usage()

@@ -55,25 +55,20 @@ class RuntimeApi:
         Raises:
             RuntimeGone: the Runtime API went away.
         """
-        for attempt in (0, 1):
+        try:
+            status, headers, body = await self._ask_next()
+        except (OSError, EOFError, ValueError):
+            # Once more on a new connection: the kept one may have been closed meanwhile.
+            self._hang_up()
             try:
-                if self._next is None:
-                    self._next = await asyncio.open_connection(self._host, self._port, limit=2**20)
-                reader, writer = self._next
-                request = f"GET {_BASE}/invocation/next HTTP/1.1\r\nHost: {self._address}\r\n\r\n"
-                writer.write(request.encode())
-                status, headers, body = await _read_response(reader)
-                break
+                status, headers, body = await self._ask_next()
             except (OSError, EOFError, ValueError) as error:
-                # Once on a new connection: the kept one may have been closed meanwhile.
-                self._next = None
-                if attempt:
-                    raise RuntimeGone from error
+                self._hang_up()
+                raise RuntimeGone from error
         if status != 200:
             raise RuntimeGone(f"status {status}")
         if headers.get("connection", "").lower() == "close":
-            writer.close()
-            self._next = None
+            self._hang_up()
         deadline = headers.get("lambda-runtime-deadline-ms", "")
         return Invocation(
             request_id=headers.get("lambda-runtime-aws-request-id", ""),
@@ -81,6 +76,18 @@ class RuntimeApi:
             trace_id=headers.get("lambda-runtime-trace-id") or None,
             body=body,
         )
+
+    def _hang_up(self) -> None:
+        if self._next is not None:
+            self._next[1].close()
+            self._next = None
+
+    async def _ask_next(self) -> tuple[int, dict[str, str], bytes]:
+        if self._next is None:
+            self._next = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._next
+        writer.write(f"GET {_BASE}/invocation/next HTTP/1.1\r\nHost: {self._address}\r\n\r\n".encode())
+        return await _read_response(reader)
 
     def answer(self, request_id: str) -> AnswerStream:
         """A streamed answer to an invocation."""
@@ -98,7 +105,8 @@ class RuntimeApi:
         body = json.dumps({"errorMessage": message, "errorType": kind, "stackTrace": []}).encode()
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._address}\r\nContent-Type: application/json\r\n"
-            f"Lambda-Runtime-Function-Error-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"Lambda-Runtime-Function-Error-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
         )
         with contextlib.suppress(OSError, EOFError, ValueError):
             reader, writer = await asyncio.open_connection(self._host, self._port)

@@ -19,7 +19,7 @@ _CALCULATION = re.compile(r"[-+(]?\d[\d\s.()]*(?:\*\*|[-+*/%])[\d\s.()+*/%-]*[\d
 
 
 class ScriptedModel:
-    """Answers from a few rules: it routes by words, calculates, tells the time, searches, and repeats the question.
+    """Answers from a few rules: routes by words, calculates, tells the time, searches, repeats the question.
 
     Args:
         gap_s: seconds between two words, so that a stream looks like one.
@@ -114,7 +114,8 @@ def _reply(call: ModelCall) -> dict[str, Any]:
         return {"toolUse": use}
     asked = " ".join(question.split())[:200]
     return {
-        "text": f"You asked: “{asked}”. A scripted model answers here: it shows how answers stream, but knows nothing. "
+        "text": f"You asked: “{asked}”. A scripted model answers here: "
+        "it shows how answers stream, but knows nothing. "
         "With AWS credentials and a Bedrock model the same API answers for real."
     }
 

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,12 +60,21 @@ def serve(settings: Settings, host: str, port: int) -> int:
     log = Log(settings.metric_namespace)
     _log_through(log)
     services = build_services(settings, log=log)
-    server = _Server(App(services), host, port, log)
+    server = Server(App(services), host, port, log)
     asyncio.run(server.run_until_stopped())
     return 0 if server.started else 1
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """uvicorn's server for one application, stopped by SIGTERM and SIGINT.
+
+    Args:
+        app: the application.
+        host: address to listen on.
+        port: port to listen on; 0: any free one, told in the log.
+        log: the log.
+    """
+
     def __init__(self, app: App, host: str, port: int, log: Log) -> None:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
@@ -85,17 +95,32 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._log = log
+        self._stopped_at: float | None = None
+
+    async def serve_threaded(self) -> None:
+        """Serve in a thread that is not the main one, where no signal arrives."""
+        await self._serve()
+        await self._app.services.finish(1.0)
 
     async def run_until_stopped(self) -> None:
+        """Serve until a signal, then let requests and runs finish for 30 seconds together."""
         services = self._app.services
         # Imported in a thread while the first requests may already come: they do not wait for it.
         warming = asyncio.get_running_loop().run_in_executor(None, services.warm)
         try:
             await self.serve()
-            await services.finish(GRACE_S)
+            await services.finish(self._grace_left())
         finally:
             await asyncio.gather(warming, return_exceptions=True)
             services.close()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._stopped_at = self._stopped_at or time.monotonic()
+        super().handle_exit(sig, frame)
+
+    def _grace_left(self) -> float:
+        # Requests and runs share one grace time: what stops a container waits once.
+        return max(1.0, GRACE_S - (time.monotonic() - (self._stopped_at or time.monotonic())))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -166,7 +191,7 @@ class _Handler(logging.Handler):
         # The message only: arguments and tracebacks of libraries may quote what a client sent.
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            self._log.exception("library", error, logger=record.name)
+            self._log.failure("library", error, logger=record.name)
         else:
             self._log.line("library", record.levelname.lower(), logger=record.name, message=str(record.msg))
 

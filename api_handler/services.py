@@ -11,12 +11,14 @@ from api_handler.deep_health import DeepHealth
 from api_handler.limits import Meter
 from api_handler.log import Log
 from api_handler.model import ModelClient
-from api_handler.orchestrator import Orchestrator
+from api_handler.orchestrator import Answer, Orchestrator
+from api_handler.runs import Runs
 from api_handler.sessions import Sessions
 from api_handler.settings import Settings, parse_origin_verify
 from api_handler.store import Store
 from api_handler.tools import Toolbox
 from api_handler.tools.builtin import builtin_tools
+from api_handler.worker import Worker
 
 
 @dataclass(kw_only=True)
@@ -24,6 +26,7 @@ class Services:
     """The parts of a running API.
 
     Attributes:
+        worker: starts runs and works on them.
         busy: requests with a model that run now.
         started_at: monotonic seconds.
     """
@@ -39,8 +42,12 @@ class Services:
     toolbox: Toolbox
     orchestrator: Orchestrator
     deep_health: DeepHealth
+    runs: Runs
     busy: int = 0
     started_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.worker = Worker(self)
 
     def warm(self) -> None:
         """Import and make what the first model call needs; for a thread, beside everything else."""
@@ -49,6 +56,24 @@ class Services:
 
     async def finish(self, seconds: float) -> None:
         """Let background work come to its end, for so many seconds."""
+        await self.worker.finish(seconds)
+
+    def log_answer(self, answer: Answer) -> None:
+        """Log metrics of every agent of an answer; prompts and answers only when switched on."""
+        for outcome in answer.outcomes:
+            metrics = {
+                "Requests": 1,
+                "Errors": int(outcome.error is not None),
+                "Latency": round(outcome.seconds * 1000, 1),
+                "InputTokens": outcome.usage.input_tokens,
+                "OutputTokens": outcome.usage.output_tokens,
+                "Usd": round(outcome.usage.usd, 8),
+            }
+            self.log.usage(outcome.agent.agent_id, outcome.agent.model, metrics)
+            if outcome.error is not None:
+                self.log.warn("model_failed", agent=outcome.agent.agent_id, error=str(outcome.error))
+            if self.settings.log_prompts:
+                self.log.line("conversation", agent=outcome.agent.agent_id, messages=outcome.messages)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -57,10 +82,18 @@ class Services:
         self.model.close()
 
 
-def build_services(settings: Settings, *, log: Log | None = None) -> Services:
-    """Make the parts. Nothing here talks to AWS or imports its SDK."""
+def build_services(
+    settings: Settings, *, log: Log | None = None, clients: AwsClients | None = None
+) -> Services:
+    """Make the parts. Nothing here talks to AWS or imports its SDK.
+
+    Args:
+        settings: what the API was told.
+        log: where lines go; by default the standard output.
+        clients: AWS clients to share with others; by default its own.
+    """
     log = log or Log(settings.metric_namespace)
-    clients = AwsClients()
+    clients = clients or AwsClients()
     store = _store(settings, clients)
     sessions = Sessions(store)
     model = _model(settings, clients)
@@ -85,6 +118,7 @@ def build_services(settings: Settings, *, log: Log | None = None) -> Services:
         toolbox=toolbox,
         orchestrator=orchestrator,
         deep_health=DeepHealth(),
+        runs=Runs(store),
         started_at=time.monotonic(),
     )
 

@@ -32,7 +32,6 @@ class Store(Protocol):
         *,
         ttl_s: float,
         absent: bool = False,
-        unless: tuple[str, tuple[str, ...]] | None = None,
     ) -> bool:
         """Write an item.
 
@@ -42,7 +41,6 @@ class Store(Protocol):
             item: plain data.
             ttl_s: seconds it lives.
             absent: write only when there is no such item.
-            unless: ``(field, values)``: write only over an item whose field has none of the values.
 
         Returns:
             Whether it was written.

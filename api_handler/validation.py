@@ -37,7 +37,7 @@ class RunBody:
     """Body of ``POST /run``."""
 
     goal: str
-    agent_profile_id: str | None
+    agent_profile_id: str
     context: dict[str, Any] | None
     stream_tokens: bool
 
@@ -176,12 +176,18 @@ def orchestrate_body(values: Mapping[str, Any], agents: Collection[str]) -> Orch
     return body
 
 
-def run_body(values: Mapping[str, Any], agents: Collection[str]) -> RunBody:
-    """Check the body of ``POST /run``; raises 422 with every wrong field."""
+def run_body(values: Mapping[str, Any], agents: Collection[str], default: str) -> RunBody:
+    """Check the body of ``POST /run``; raises 422 with every wrong field.
+
+    Args:
+        values: the body.
+        agents: ids of the agents.
+        default: id of the agent that works when none is named.
+    """
     fields = Fields(values)
     body = RunBody(
         goal=fields.text("goal", MAX_TASK),
-        agent_profile_id=fields.agent_id("agent_profile_id", agents),
+        agent_profile_id=fields.agent_id("agent_profile_id", agents) or default,
         context=fields.context(),
         stream_tokens=fields.boolean("stream_tokens", True),
     )

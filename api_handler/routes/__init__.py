@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api_handler.context import Context
 from api_handler.http import Response
-from api_handler.routes import agents, chat, health, orchestrate
+from api_handler.routes import agents, chat, health, orchestrate, runs
 from api_handler.services import Services
 
 BASE = "/api/v1"
@@ -63,6 +63,11 @@ ROUTES = (
     Route(pattern="/agents", methods={"GET": agents.agents}),
     Route(pattern="/agents/{id}", methods={"GET": agents.agent}),
     Route(pattern="/orchestrate", methods={"POST": orchestrate.orchestrate}),
+    Route(pattern="/run", methods={"POST": runs.create}),
+    Route(pattern="/runs", methods={"GET": runs.listing}),
+    Route(pattern="/runs/{id}", methods={"GET": runs.one}),
+    Route(pattern="/runs/{id}/stream", methods={"GET": runs.stream}),
+    Route(pattern="/runs/{id}/cancel", methods={"POST": runs.cancel}),
     Route(pattern="/chat", methods={"POST": chat.chat}, needs_key=False, public_chat=True),
 )
 

@@ -110,7 +110,7 @@ def _fail(context: Context, channel: Channel, error: Exception) -> None:
     elif isinstance(error, StoreError):
         answer = ApiError(503, "store_unavailable", "The API's store does not answer.")
     else:
-        context.log.exception("unexpected", error, request_id=context.request.request_id)
+        context.log.failure("unexpected", error, request_id=context.request.request_id)
         answer = ApiError(500, "internal_error", "The API failed; the log has the request id.")
     context.fields["code"] = answer.code
     channel.emit("error", **answer.body(context.request.request_id))

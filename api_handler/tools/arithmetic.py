@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from api_handler.tools.toolbox import ToolError
 
@@ -23,7 +23,7 @@ _BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_FUNCTIONS: dict[str, Callable[..., Number]] = {
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "round": lambda value, digits=0: _round(value, digits),
     "min": min,
@@ -42,7 +42,7 @@ _CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
 def calculate(expression: Annotated[str, "for instance (1250 * 1.19 - 300) / 12; ** is the power"]) -> str:
-    """Calculate an arithmetic expression exactly: + - * / // % **, abs, round, min, max, sqrt, log, exp, sin."""
+    """Calculate an arithmetic expression: + - * / // % **, abs, round, min, max, sqrt, log, exp, sin."""
     if len(expression) > MAX_LENGTH:
         raise ToolError(f"the expression is longer than {MAX_LENGTH} characters")
     if _nesting(expression) > MAX_DEPTH:

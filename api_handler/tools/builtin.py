@@ -1,4 +1,4 @@
-"""The tools of this deployment, made from its settings. A new tool is one entry here and one in ``TOOL_NAMES``."""
+"""The tools of this deployment, from its settings. A new tool is one entry here and one in ``TOOL_NAMES``."""
 
 from __future__ import annotations
 

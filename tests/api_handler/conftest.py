@@ -1,0 +1,123 @@
+"""Fixtures: the local Bedrock, a table in moto, and the API in its three shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ops.bench.api_bedrock import LocalBedrock, text_reply
+from tests.api_handler.running import CLIENTS, Api, HttpApi, LambdaApi, fresh_key
+
+TABLE = "orchestrator-state"
+
+
+def _environment(patch: pytest.MonkeyPatch, bedrock: LocalBedrock) -> None:
+    patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    patch.setenv("AWS_REGION", "us-east-1")
+    patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    patch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", bedrock.url)
+
+
+@pytest.fixture(scope="session")
+def bedrock_server() -> Iterator[LocalBedrock]:
+    with LocalBedrock() as server, pytest.MonkeyPatch.context() as patch:
+        # The clients are made while their credentials are in the environment.
+        _environment(patch, server)
+        for service in ("bedrock-runtime", "dynamodb", "secretsmanager"):
+            CLIENTS.get(service)
+        yield server
+
+
+@pytest.fixture
+def bedrock(bedrock_server: LocalBedrock, aws: None) -> LocalBedrock:
+    """The local Bedrock, answering one sentence until a test scripts it otherwise."""
+    bedrock_server.calls.clear()
+    bedrock_server.script = lambda body, number: text_reply("Hello from the model")
+    return bedrock_server
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, hermetic_aws: None, bedrock_server: LocalBedrock) -> None:
+    """Credentials that lead nowhere but to 127.0.0.1 and moto."""
+    _environment(monkeypatch, bedrock_server)
+
+
+@pytest.fixture(scope="session")
+def moto_table(bedrock_server: LocalBedrock) -> Iterator[str]:
+    """A table as the deployment makes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        _environment(patch, bedrock_server)
+        with mock_aws():
+            boto3.client("dynamodb").create_table(
+                TableName=TABLE,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+            )
+            yield TABLE
+
+
+def _shared(make: Callable[[], Any], bedrock_server: LocalBedrock) -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        _environment(patch, bedrock_server)
+        api = make()
+        yield api
+        api.close()
+
+
+@pytest.fixture(scope="session")
+def memory_api(bedrock_server: LocalBedrock) -> Iterator[HttpApi]:
+    yield from _shared(lambda: HttpApi({}), bedrock_server)
+
+
+@pytest.fixture(scope="session")
+def dynamo_api(bedrock_server: LocalBedrock, moto_table: str) -> Iterator[HttpApi]:
+    yield from _shared(lambda: HttpApi({"TABLE_NAME": moto_table}), bedrock_server)
+
+
+@pytest.fixture(scope="session")
+def lambda_api(bedrock_server: LocalBedrock, moto_table: str) -> Iterator[LambdaApi]:
+    yield from _shared(lambda: LambdaApi({"TABLE_NAME": moto_table}), bedrock_server)
+
+
+@pytest.fixture(params=["memory", "dynamo", "lambda"])
+def api(request: pytest.FixtureRequest, bedrock: LocalBedrock) -> Api:
+    """The API under uvicorn over each store, and on Lambda; with a key of the test's own."""
+    api: Api = request.getfixturevalue(f"{request.param}_api")
+    api.key = fresh_key()["key"]
+    api.lines.clear()
+    return api
+
+
+@pytest.fixture
+def http_api(memory_api: HttpApi, bedrock: LocalBedrock) -> HttpApi:
+    """The API under uvicorn over memory, for what has nothing to do with stores and runtimes."""
+    memory_api.key = fresh_key()["key"]
+    memory_api.lines.clear()
+    return memory_api
+
+
+@pytest.fixture
+def make_api(bedrock: LocalBedrock) -> Iterator[Callable[..., HttpApi]]:
+    """Starts an API with an environment of the test's own."""
+    made: list[HttpApi] = []
+
+    def make(**environ: str) -> HttpApi:
+        made.append(HttpApi(environ))
+        made[-1].key = fresh_key()["key"]
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()

@@ -1,0 +1,342 @@
+"""What breaks: the model's side, the client's side, the store, the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from api_handler import http as http_module
+from api_handler import sse as sse_module
+from ops.bench.api_bedrock import LocalBedrock, event_frame, text_reply
+from tests.api_handler.running import MODEL, Api, HttpApi
+from tests.api_handler.test_runs import until
+
+BODY = {"task": "secret prompt words", "agent_ids": ["assistant"]}
+START = ("event", "messageStart", {"role": "assistant"})
+WORD = ("event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "half"}})
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "code", "said", "asked"),
+    [
+        ([("status", 429, "ThrottlingException")], 503, "model_throttled", "ThrottlingException", 3),
+        ([("status", 503, "ServiceUnavailableException")], 502, "model_failed", "ServiceUnavailable", 3),
+        ([("status", 500, "InternalServerException")], 502, "model_failed", "InternalServer", 3),
+        ([("status", 400, "ValidationException")], 502, "model_failed", "ValidationException", 1),
+        ([("status", 403, "AccessDeniedException")], 502, "model_failed", "AccessDenied", 1),
+        ([("status", 424, "ModelErrorException")], 502, "model_failed", "ModelError", 1),
+        ([("status", 408, "ModelTimeoutException")], 502, "model_failed", "ModelTimeout", 1),
+        ([START, ("exception", "throttlingException", {"message": "slow"})], 503, "model_throttled", "Throttling", 1),
+        ([START, ("exception", "modelStreamErrorException", {"message": "x"})], 502, "model_failed", "ModelStream", 1),
+        ([START, ("raw", b"\x00\x00\x00\x10garbage-that-is-no-frame")], 502, "model_failed", "", 1),
+        ([START, ("raw", event_frame("contentBlockDelta", {})[:-1] + b"\x00")], 502, "model_failed", "Checksum", 1),
+        ([START, ("reset",)], 502, "model_failed", "", 1),
+        ([START, ("close",)], 502, "model_failed", "", 1),
+        ([START], 502, "model_failed", "IncompleteStream", 1),
+        ([START, ("event", "somethingNew", {"x": 1}), ("event", "messageStop", {"stopReason": "end_turn"})],
+         502, "model_failed", "EmptyAnswer", 1),
+        ([("reset",)], 502, "model_failed", "", 3),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_a_model_that_fails_before_any_text(
+    http_api: Api, bedrock: LocalBedrock, steps: list[Any], status: int, code: str, said: str, asked: int
+) -> None:
+    bedrock.script = lambda body, number: steps
+    answer = http_api.post("/orchestrate", BODY)
+    assert (answer.status, answer.code) == (status, code)
+    assert said in answer.json["error"]["message"]
+    # The one retry policy: standard, three attempts, and none once a stream has begun.
+    assert len(bedrock.calls) == asked
+    assert ("retry-after" in answer.headers) == (status == 503)
+    for told in (answer.body.decode(), json.dumps(http_api.lines)):
+        assert "prompt words" not in told
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("exception", "throttlingException", {"message": "quoted"})],
+        [("exception", "internalServerException", {"message": "quoted"})],
+        [("sleep", 0.05), ("reset",)],
+        [("close",)],
+        [],
+        [("raw", b"\x00\x00\x00\x10garbage-that-is-no-frame")],
+        [("event", "messageStop", {"stopReason": "malformed_model_output"})],
+    ],
+    ids=range(7),
+)
+def test_a_model_that_fails_after_text(http_api: Api, bedrock: LocalBedrock, steps: list[Any]) -> None:
+    bedrock.script = lambda body, number: [START, WORD, *steps]
+    answer = http_api.post("/orchestrate", BODY)
+    assert answer.status == 200
+    assert answer.json["success"] is False
+    assert answer.json["results"][0]["output"] == "half"
+    assert answer.json["results"][0]["error"]
+    assert answer.json["usage"]["usd"] > 0
+    assert len(bedrock.calls) == 1
+    events = list(http_api.stream("/orchestrate", BODY).events())
+    assert [event["type"] for event in events[-4:]] == ["token", "error", "answer", "end"]
+    assert events[-2]["success"] is False
+    assert (events[-1]["status"], events[-1]["reason"]) == ("failed", "model_failed")
+
+
+def test_one_agent_fails_and_another_answers(http_api: Api, bedrock: LocalBedrock) -> None:
+    def script(body: dict[str, Any], number: int) -> Any:
+        if "numbers" in body["system"][0]["text"]:
+            return [("status", 400, "ValidationException")]
+        return text_reply("fine")
+
+    bedrock.script = script
+    answer = http_api.post("/orchestrate", {**BODY, "agent_ids": ["analyst", "assistant"]})
+    assert answer.status == 200
+    assert [result["success"] for result in answer.json["results"]] == [False, True]
+    assert answer.json["success"] is False
+
+
+def test_throttled_once_is_answered(http_api: Api, bedrock: LocalBedrock) -> None:
+    bedrock.script = lambda body, number: (
+        [("status", 429, "ThrottlingException")] if number == 0 else text_reply("now")
+    )
+    answer = http_api.post("/orchestrate", BODY)
+    assert (answer.status, len(bedrock.calls)) == (200, 2)
+
+
+def endless(gap_s: float = 0.02) -> Callable[[Any, int], Iterator[Any]]:
+    def script(body: Any, number: int) -> Iterator[Any]:
+        yield START
+        while True:
+            yield "sleep", gap_s
+            yield WORD
+
+    return script
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_that_leaves_stops_the_model(http_api: HttpApi, bedrock: LocalBedrock, streamed: bool) -> None:
+    bedrock.script = endless()
+    connection = http_api.connection()
+    headers = http_api.headers({"Content-Type": "application/json"})
+    if streamed:
+        headers["Accept"] = "text/event-stream"
+    connection.request("POST", "/api/v1/orchestrate", json.dumps(BODY), headers)
+    call = until(lambda: bedrock.calls and len(bedrock.calls[0].produced) > 5 and bedrock.calls[0])
+    left_at = time.monotonic()
+    assert connection.sock is not None
+    connection.sock.close()
+    connection.close()
+    until(lambda: call.left_at)
+    assert call.left_at - left_at < 1.0
+    assert sum(produced > left_at for produced in call.produced) < 40
+    line = until(lambda: next((line for line in http_api.lines if line["event"] == "request"), None))
+    assert line["client_gone"] is True
+    # What was produced is paid for, and counted.
+    assert line["output_tokens"] > 0
+    assert line["usd"] > 0
+
+
+def test_a_client_on_lambda_that_leaves_stops_the_model(lambda_api: Any, bedrock: LocalBedrock) -> None:
+    bedrock.script = endless()
+    stream = lambda_api.stream("/orchestrate", BODY)
+    call = until(lambda: bedrock.calls and len(bedrock.calls[0].produced) > 5 and bedrock.calls[0])
+    left_at = time.monotonic()
+    stream.close()
+    until(lambda: call.left_at)
+    assert call.left_at - left_at < 1.0
+    bedrock.script = lambda body, number: text_reply("next")
+    assert lambda_api.post("/orchestrate", BODY).status == 200
+
+
+def test_leaving_a_silent_model_stops_it_too(http_api: HttpApi, bedrock: LocalBedrock) -> None:
+    """Before the answer's headers no flag is ever looked at; the socket is what wakes the thread."""
+    bedrock.script = lambda body, number: [("silence",)]
+    stream = http_api.stream("/orchestrate", BODY)
+    call = until(lambda: bedrock.calls and bedrock.calls[0])
+    left_at = time.monotonic()
+    stream.close()
+    until(lambda: call.left_at)
+    assert call.left_at - left_at < 1.0
+    assert len(bedrock.calls) == 1
+
+
+def test_heartbeats_in_silence(http_api: HttpApi, bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse_module, "HEARTBEAT_S", 0.05)
+    bedrock.script = lambda body, number: [("sleep", 0.4), *text_reply("at last")]
+    stream: Any = http_api.stream("/orchestrate", BODY)
+    text = stream.read()
+    stream.close()
+    assert 3 <= text.count(b": heartbeat\n\n") <= 12
+    assert text.rstrip().endswith(b'"status":"completed"}')
+
+
+def test_a_slow_client_gets_everything(http_api: HttpApi, bedrock: LocalBedrock) -> None:
+    bedrock.script = lambda body, number: text_reply(" ".join(["x" * 2000] * 600))
+    stream = http_api.stream("/orchestrate", BODY)
+    time.sleep(0.5)
+    assert http_api.get("/health", key=None).status == 200
+    events = list(stream.events())
+    assert sum(event["type"] == "token" for event in events) == 600
+    assert events[-1]["status"] == "completed"
+
+
+def test_a_client_that_takes_nothing_is_given_up(
+    http_api: HttpApi, bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_module, "SEND_TIMEOUT_S", 0.3)
+    word = ("event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "x" * 20_000}})
+
+    def flood(body: Any, number: int) -> Iterator[Any]:
+        yield START
+        while True:
+            yield word
+            yield "sleep", 0.001
+
+    bedrock.script = flood
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", http_api.port))
+    body = json.dumps(BODY)
+    client.sendall(
+        f"POST /api/v1/orchestrate HTTP/1.1\r\nHost: x\r\nX-API-Key: {http_api.key}\r\nAccept: text/event-stream\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    until(lambda: bedrock.calls and bedrock.calls[0].left_at, 8)
+    client.close()
+
+
+def test_a_slow_body_is_given_up(http_api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "BODY_TIMEOUT_S", 0.2)
+    with socket.create_connection(("127.0.0.1", http_api.port)) as client:
+        client.sendall(
+            f"POST /api/v1/run HTTP/1.1\r\nHost: x\r\nX-API-Key: {http_api.key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
+        )
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"body_timeout" in answer
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"NONSENSE\r\n\r\n",
+        b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n",
+        b"POST /api/v1/run HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/v1/run HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET /api/v1/health HTTP/1.1\r\n\r\n",
+        b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\nX-Big: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+    ids=range(7),
+)
+def test_what_is_not_http_gets_the_one_error_shape(http_api: HttpApi, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", http_api.port)) as client:
+        client.settimeout(5)
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while chunk := client.recv(65_536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    error = json.loads(body)["error"]
+    assert set(error) == {"code", "message", "details", "request_id"}
+    assert error["code"] == "malformed_request"
+
+
+def test_the_store_is_away(make_api: Any, moto_table: str, bedrock: LocalBedrock) -> None:
+    api = make_api(TABLE_NAME="no-such-table")
+    for answer in (api.post("/orchestrate", BODY), api.post("/run", {"goal": "x"}), api.get("/runs")):
+        assert (answer.status, answer.code) == (503, "store_unavailable")
+        assert "retry-after" in answer.headers
+    assert api.get("/agents").status == 200
+
+
+def start(bedrock: LocalBedrock, *arguments: str, **environ: str) -> tuple[subprocess.Popen[str], int]:
+    """The real process, on a port of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api_handler", "--port", "0", *arguments],
+        env={
+            **os.environ,
+            "API_KEYS": '[{"name": "a", "key": "k"}]',
+            "BEDROCK_MODELS": json.dumps([MODEL]),
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock.url,
+            **environ,
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    assert line["event"] == "listening"
+    return process, int(line["addresses"][0].rsplit(":", 1)[1])
+
+
+class Process(Api):
+    """Calls the API of a process."""
+
+    key = "k"
+    connection = HttpApi.connection
+    request = HttpApi.request
+    open = HttpApi.open
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+
+def test_sigterm_lets_streams_finish(bedrock: LocalBedrock) -> None:
+    bedrock.script = lambda body, number: text_reply("one two three four five six", gap_s=0.15)
+    process, port = start(bedrock)
+    try:
+        api = Process(port)
+        streams = [api.stream("/orchestrate", BODY) for _ in range(4)]
+        run = api.post("/run", {"goal": "x"}).json["run_id"]
+        until(lambda: len(bedrock.calls) == 5, 10)
+        os.kill(process.pid, signal.SIGTERM)
+        ends: list[Any] = []
+        threads = [threading.Thread(target=lambda s=stream: ends.append(list(s.events())[-1])) for stream in streams]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        with pytest.raises(OSError):  # noqa: PT011  # refused or reset, as the system likes
+            api.get("/health", key=None)
+        for thread in threads:
+            thread.join()
+        assert [end["status"] for end in ends] == ["completed"] * 4
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        lines = [json.loads(line) for line in process.stdout]
+        assert [line["status"] for line in lines if line["event"] == "run"] == ["completed"]
+        assert run
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_the_scripted_model_is_chosen_only_by_name(bedrock: LocalBedrock) -> None:
+    process, port = start(bedrock, "--scripted")
+    try:
+        api = Process(port)
+        assert api.get("/status", key=None).json["model"] == "scripted"
+        answer = api.post("/orchestrate", {"task": "What is 6*7?"}).json
+        assert "42" in answer["results"][0]["output"]
+        assert "scripted" in answer["results"][0]["output"]
+        assert answer["usage"]["usd"] == 0
+        assert bedrock.calls == []
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        process.stdout.close()
