@@ -26,7 +26,8 @@ MINUTE = 60
 ANY_PERCENT = 1.0
 """Share of failed requests, in percent, from which a slow alarm counts a five-minute period as bad.
 Route 53's checkers send some 60 good requests in that time; one failed visitor among them, all there is
-at ten requests an hour, is 1.6 %. Four bad periods of eight are asked, so that single failures do not add up to an alarm."""
+at ten requests an hour, is 1.6 %. Four bad periods of eight are asked, so that single failures
+do not add up to an alarm."""
 HOUR = 3600
 DAY = 86400
 

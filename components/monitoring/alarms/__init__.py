@@ -72,7 +72,7 @@ EVERYTHING = Watched(
     ),
     secrets=SecretsTelemetry(rotation_function_name=cast(Any, "f")),
     health_checks={"/": "h", "/health": "h"},
-    monthly_budget_usd=1.0,
+    monthly_budget_usd=50.0,
     production=True,
 )
 """A stack with all there can be, from which the names of all alarms follow."""

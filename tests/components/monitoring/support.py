@@ -117,8 +117,27 @@ DEV: dict[str, Any] = {
 }
 
 
+STACKS = {
+    f"{backend}-{region}-{'dev' if changed else 'prod'}": {**changed, "region": region, "api": make()}
+    for backend, make in BACKENDS.items()
+    for region in ("us-east-1", "eu-central-1")
+    for changed in (({}, DEV) if backend == "lambda" else ({},))
+}
+"""Every backend, at home and abroad; on Lambda dev as well."""
+
+_RUNS: dict[str, Deployment] = {}
+
+
 def monitor(preview: bool = False, transforms: Any = None, **changed: Any) -> Deployment:
-    """Runs Monitoring as a whole program."""
+    """Runs Monitoring as a whole program; the same arguments once, as a run is only read."""
+    changed = {"region": "us-east-1", **changed}
+    key = repr((preview, transforms, sorted(changed.items())))
+    if key not in _RUNS:
+        _RUNS[key] = _run(preview, transforms, changed)
+    return _RUNS[key]
+
+
+def _run(preview: bool, transforms: Any, changed: dict[str, Any]) -> Deployment:
 
     def program() -> dict[str, Any]:
         made = Monitoring("monitoring", arguments(**changed), transforms=transforms)
