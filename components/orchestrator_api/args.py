@@ -36,7 +36,13 @@ class OrchestratorApiArgs:
         gateway_account_role: ``create`` or ``existing``, the account's role for API Gateway's logs.
         public_chat: whether ``POST /api/v1/chat`` answers without a key.
         site_origins: origins the public chat accepts.
-        domain: host name of the site; "": none, and then no certificate for an internal load balancer.
+        domain: host name of the site; "": none.
+        zone_id: the public hosted zone of ``domain`` in Route 53; with it CloudFront speaks TLS to a load
+            balancer, whose certificate is proved there. None: no such zone.
+        standby: a second backend beside the first, unrouted; "": none.
+        spot_share: percentage of Fargate tasks above ``min_tasks`` that run on Spot.
+        work_hours: hours in which the service runs, as ``08-18 Europe/Berlin`` (Monday to Friday); outside
+            them it has no tasks. "": always.
         log_retention_days: of every log group.
         protect_data: production: the table is protected and kept, the network writes flow logs.
         tags: of every taggable resource.
@@ -64,9 +70,18 @@ class OrchestratorApiArgs:
     public_chat: bool = False
     site_origins: Sequence[str] = ()
     domain: str = ""
+    zone_id: pulumi.Input[str] | None = None
+    standby: str = ""
+    spot_share: int = 0
+    work_hours: str = ""
     log_retention_days: int = 30
     protect_data: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def used_backends(self) -> tuple[str, ...]:
+        """The backend, and the one that stands by."""
+        return (self.backend, self.standby) if self.standby else (self.backend,)
 
     @property
     def metric_namespace(self) -> str:
@@ -89,6 +104,9 @@ def problems(args: OrchestratorApiArgs, backends: Sequence[str]) -> list[str]:
     found = []
     if args.backend not in backends:
         found.append(f"backend is {args.backend!r}; allowed are: {', '.join(backends)}")
+    if args.standby and (args.standby not in backends or args.standby == args.backend):
+        others = [backend for backend in backends if backend != args.backend]
+        found.append(f"standby is {args.standby!r}; allowed are: {', '.join(others)}, or nothing")
     if not args.region:
         found.append("region is empty; mend: pulumi config set aws:region us-east-1")
     if not args.bedrock_models:

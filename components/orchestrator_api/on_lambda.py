@@ -11,7 +11,7 @@ from components.iam import assume_role, document
 from components.interfaces import ApiOrigin, ApiTelemetry, LambdaTelemetry, RestApiTelemetry
 from components.orchestrator_api import permissions, rest_api
 from components.orchestrator_api.args import OrchestratorApiArgs
-from components.orchestrator_api.backend import Host
+from components.orchestrator_api.host import Host
 
 HANDLER = "api_handler.lambda_runtime.handler"
 WRAPPER = "/var/task/bootstrap-wrapper"
@@ -104,6 +104,7 @@ class OnLambda:
             policy=pulumi.Output.json_dumps(
                 document(
                     *host.statements(),
+                    permissions.send_traces(),
                     permissions.write_logs(self._logs.arn),
                     permissions.invoke_itself(alias.arn),
                     permissions.send_failures(self._failures.arn),

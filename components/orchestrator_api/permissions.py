@@ -20,15 +20,8 @@ _PROFILE = re.compile(r"(?P<scope>us-gov|us|eu|apac|jp|au|ca|global)\.(?P<model>
 INVOKE = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
 """Converse and ConverseStream are authorised as these two (Amazon Bedrock API Reference, Converse)."""
 
-TABLE_ACTIONS = [
-    "dynamodb:BatchWriteItem",
-    "dynamodb:ConditionCheckItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
-]
+TABLE_ACTIONS = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+"""Items are never deleted: they expire."""
 
 
 def join(*parts: Text) -> Text:

@@ -12,8 +12,8 @@ import json
 import pulumi
 from pulumi_aws import apigateway, cloudwatch, iam, lambda_
 
-from components.orchestrator_api.backend import Host
 from components.orchestrator_api.gateway_responses import GATEWAY_RESPONSES
+from components.orchestrator_api.host import Host
 from components.orchestrator_api.permissions import partition, trust
 
 STAGE = "live"

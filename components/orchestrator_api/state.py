@@ -5,18 +5,18 @@ from __future__ import annotations
 from pulumi_aws import dynamodb
 
 from components.component import protection
-from components.orchestrator_api.args import OrchestratorApiArgs
-from components.orchestrator_api.backend import ChildOptions
+from components.orchestrator_api.maker import Maker
 
 EXPIRY = "expires_at"
 """Attribute with the item's end in seconds since 1970, after which DynamoDB deletes it unpaid."""
 
 
-def state_table(name: str, args: OrchestratorApiArgs, child: ChildOptions) -> dynamodb.Table:
+def state_table(make: Maker) -> dynamodb.Table:
     """The table: on demand, recoverable to any second of 35 days, under the stack's key if it has one."""
+    args = make.args
     key = args.secrets.kms_key_arn
     return dynamodb.Table(
-        f"{name}-table",
+        f"{make.name}-table",
         billing_mode="PAY_PER_REQUEST",
         hash_key="pk",
         range_key="sk",
@@ -32,5 +32,5 @@ def state_table(name: str, args: OrchestratorApiArgs, child: ChildOptions) -> dy
         else dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=key),
         deletion_protection_enabled=args.protect_data,
         tags=dict(args.tags),
-        opts=child("table", **protection(args.protect_data)),
+        opts=make.child("table", **protection(args.protect_data)),
     )
