@@ -160,17 +160,56 @@ def _vpc(args: Arguments, account: str, region: str) -> dict[str, Any]:
 def _subnet(args: Arguments, account: str, region: str) -> dict[str, Any]:
     where = args.get("region") or region
     identifier = str(args.get("id") or "subnet-0" + _hex(16, "subnet", where))
-    # Two subnets in a row mostly differ in their zone, as the two a VPC is spread over do.
     index = int(_hex(4, identifier), 16) % len(_ZONE_NAMES)
+    # Which zone a subnet is in cannot be known here; two that are configured side by side must differ.
+    zone = f"{where}-of-{identifier.removeprefix('subnet-')}"
     return {
         "id": identifier,
         "arn": f"arn:aws:ec2:{where}:{account}:subnet/{identifier}",
-        "availabilityZone": f"{where}{_ZONE_NAMES[index]}",
-        "availabilityZoneId": f"{where}-az{index + 1}",
+        "availabilityZone": zone,
+        "availabilityZoneId": zone,
         "cidrBlock": args.get("cidrBlock") or f"10.0.{index * 16}.0/20",
         "mapPublicIpOnLaunch": False,
         "vpcId": args.get("vpcId") or "vpc-0" + _hex(16, "vpc", where),
         "state": "available",
+        "tags": {},
+    }
+
+
+def _route_table(args: Arguments, account: str, region: str) -> dict[str, Any]:
+    where = args.get("region") or region
+    identifier = "rtb-0" + _hex(16, "routes", args.get("subnetId"), args.get("vpcId"))
+    nat = "nat-0" + _hex(16, "nat", identifier)
+    unset = dict.fromkeys(
+        ("carrierGatewayId", "coreNetworkArn", "destinationPrefixListId", "egressOnlyGatewayId", "gatewayId",
+         "instanceId", "ipv6CidrBlock", "localGatewayId", "networkInterfaceId", "odbNetworkArn",
+         "transitGatewayId", "vpcEndpointId", "vpcPeeringConnectionId"), ""
+    )  # fmt: skip
+    return {
+        "id": identifier,
+        "routeTableId": identifier,
+        "arn": f"arn:aws:ec2:{where}:{account}:route-table/{identifier}",
+        "subnetId": args.get("subnetId") or "",
+        "vpcId": args.get("vpcId") or "vpc-0" + _hex(16, "vpc", where),
+        "gatewayId": "",
+        "ownerId": account,
+        "associations": [],
+        "routes": [{**unset, "cidrBlock": "0.0.0.0/0", "natGatewayId": nat}],
+        "region": where,
+        "tags": {},
+    }
+
+
+def _internet_gateway(args: Arguments, account: str, region: str) -> dict[str, Any]:
+    where = args.get("region") or region
+    identifier = str(args.get("internetGatewayId") or "igw-0" + _hex(16, "igw", str(args.get("filters"))))
+    return {
+        "id": identifier,
+        "internetGatewayId": identifier,
+        "arn": f"arn:aws:ec2:{where}:{account}:internet-gateway/{identifier}",
+        "attachments": [],
+        "ownerId": account,
+        "region": where,
         "tags": {},
     }
 
@@ -226,6 +265,8 @@ _ANSWERS: Mapping[str, Answer] = {
     "aws:ec2/getVpc:getVpc": _vpc,
     "aws:ec2/getSubnet:getSubnet": _subnet,
     "aws:ec2/getSubnets:getSubnets": _subnets,
+    "aws:ec2/getRouteTable:getRouteTable": _route_table,
+    "aws:ec2/getInternetGateway:getInternetGateway": _internet_gateway,
     "aws:ssm/getParameter:getParameter": _parameter,
     "aws:acm/getCertificate:getCertificate": _certificate,
     "aws:s3/getBucket:getBucket": _bucket,
