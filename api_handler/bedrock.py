@@ -78,8 +78,10 @@ class _BedrockStream:
                 return
             client = self._clients.get("bedrock-runtime")
             with abort.watching():
-                for event in client.converse_stream(**converse_request(self._call))["stream"]:
-                    self._put(event)
+                stream = client.converse_stream(**converse_request(self._call))["stream"]
+                with contextlib.closing(stream):
+                    for event in stream:
+                        self._put(event)
         except Aborted:
             return
         except Exception as error:

@@ -16,8 +16,7 @@ from api_handler.runs import Runs
 from api_handler.sessions import Sessions
 from api_handler.settings import Settings, parse_origin_verify
 from api_handler.store import Store
-from api_handler.tools import Toolbox
-from api_handler.tools.builtin import builtin_tools
+from api_handler.tools import Tool, Toolbox
 from api_handler.worker import Worker
 
 
@@ -51,6 +50,7 @@ class Services:
 
     def warm(self) -> None:
         """Import and make what the first model call needs; for a thread, beside everything else."""
+        self.toolbox.warm()
         if self.settings.model_kind == "bedrock":
             self.clients.get("bedrock-runtime")
 
@@ -97,7 +97,7 @@ def build_services(
     store = _store(settings, clients)
     sessions = Sessions(store)
     model = _model(settings, clients)
-    toolbox = builtin_tools(clients, site_index=settings.site_index, alarm_prefix=settings.alarm_prefix)
+    toolbox = Toolbox(lambda: _tools(settings, clients))
     orchestrator = Orchestrator(
         registry=settings.registry,
         models=settings.models,
@@ -121,6 +121,12 @@ def build_services(
         runs=Runs(store),
         started_at=time.monotonic(),
     )
+
+
+def _tools(settings: Settings, clients: AwsClients) -> list[Tool]:
+    from api_handler.tools.builtin import builtin_tools
+
+    return builtin_tools(clients, site_index=settings.site_index, alarm_prefix=settings.alarm_prefix)
 
 
 def _gate(settings: Settings, clients: AwsClients, log: Log) -> Gate:

@@ -7,16 +7,14 @@ from api_handler.tools.alarms import Alarms
 from api_handler.tools.arithmetic import calculate
 from api_handler.tools.clock import current_time
 from api_handler.tools.site_search import SiteSearch
-from api_handler.tools.toolbox import Tool, Toolbox
+from api_handler.tools.toolbox import Tool
 
 
-def builtin_tools(clients: AwsClients, *, site_index: str | None, alarm_prefix: str) -> Toolbox:
-    """All tools by name."""
-    return Toolbox(
-        [
-            Tool(current_time),
-            Tool(calculate),
-            Tool(SiteSearch(site_index).search_site),
-            Tool(Alarms(clients, alarm_prefix).cloudwatch_alarms),
-        ]
-    )
+def builtin_tools(clients: AwsClients, *, site_index: str | None, alarm_prefix: str) -> list[Tool]:
+    """All tools; their names are ``TOOL_NAMES``."""
+    return [
+        Tool(current_time),
+        Tool(calculate),
+        Tool(SiteSearch(site_index).search_site),
+        Tool(Alarms(clients, alarm_prefix).cloudwatch_alarms),
+    ]

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 MAX_RESULT = 20_000
@@ -123,17 +124,25 @@ class ToolResult:
 
 
 class Toolbox:
-    """The tools there are.
+    """The tools there are, made when the first agent needs them.
 
     Args:
-        tools: the tools.
+        make: makes the tools.
         timeout_s: seconds after which a call is an error; the model goes on.
     """
 
-    def __init__(self, tools: Iterable[Tool], timeout_s: float = TIMEOUT_S) -> None:
-        self._tools = {tool.name: tool for tool in tools}
+    def __init__(self, make: Callable[[], Iterable[Tool]], timeout_s: float = TIMEOUT_S) -> None:
+        self._make = make
         self._timeout_s = timeout_s
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tool")
+
+    @cached_property
+    def _tools(self) -> dict[str, Tool]:
+        return {tool.name: tool for tool in self._make()}
+
+    def warm(self) -> None:
+        """Make the tools now."""
+        _ = self._tools
 
     def specs(self, names: Iterable[str]) -> tuple[dict[str, Any], ...]:
         """Specifications of some tools."""

@@ -32,7 +32,11 @@ Script = Callable[[dict[str, Any], int], Iterable[Step]]
 def frame(headers: dict[str, str], payload: bytes) -> bytes:
     """One message of the event stream: lengths, CRC of both, headers, payload, CRC of all."""
     packed = b"".join(
-        struct.pack("!B", len(name)) + name.encode() + b"\x07" + struct.pack("!H", len(value)) + value.encode()
+        struct.pack("!B", len(name))
+        + name.encode()
+        + b"\x07"
+        + struct.pack("!H", len(value))
+        + value.encode()
         for name, value in headers.items()
     )
     prelude = struct.pack("!II", 16 + len(packed) + len(payload), len(packed))
@@ -53,7 +57,12 @@ def exception_frame(kind: str, payload: dict[str, Any]) -> bytes:
 
 
 def text_reply(
-    text: str, *, words: bool = True, gap_s: float = 0.0, usage: tuple[int, int] = (10, 5), stop: str = "end_turn"
+    text: str,
+    *,
+    words: bool = True,
+    gap_s: float = 0.0,
+    usage: tuple[int, int] = (10, 5),
+    stop: str = "end_turn",
 ) -> Iterator[Step]:
     """An answer of text, a word an event."""
     yield "event", "messageStart", {"role": "assistant"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from ops.bench.api_bedrock import LocalBedrock, text_reply
 from tests.api_handler.running import CLIENTS, Api, HttpApi, LambdaApi, fresh_key
@@ -52,6 +54,14 @@ def moto_table(bedrock_server: LocalBedrock) -> Iterator[str]:
     """A table as the deployment makes it."""
     with pytest.MonkeyPatch.context() as patch:
         _environment(patch, bedrock_server)
+        # DynamoDB serialises the writes of an item; moto's checks and writes are two steps of Python.
+        lock, action = threading.RLock(), DynamoHandler.call_action
+
+        def one_at_a_time(self: Any) -> Any:
+            with lock:
+                return action(self)
+
+        patch.setattr(DynamoHandler, "call_action", one_at_a_time)
         with mock_aws():
             boto3.client("dynamodb").create_table(
                 TableName=TABLE,

@@ -134,9 +134,7 @@ class Api:
 
 def settings_of(environ: Mapping[str, str]) -> Any:
     """Settings with keys, one cheap model, and what is given."""
-    return load_settings(
-        {"API_KEYS": json.dumps(KEYS), "BEDROCK_MODELS": json.dumps([MODEL]), **environ}
-    )
+    return load_settings({"API_KEYS": json.dumps(KEYS), "BEDROCK_MODELS": json.dumps([MODEL]), **environ})
 
 
 class SharedClients(AwsClients):

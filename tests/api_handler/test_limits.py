@@ -82,7 +82,11 @@ def test_money_is_set_aside_before_it_is_spent(make_api: Make, bedrock: LocalBed
     asked = [call.body["inferenceConfig"]["maxTokens"] for call in bedrock.calls]
     # The conservative price of an unknown model is 15 and 75 dollars per million.
     assert sum(75e-6 * tokens for tokens in asked) < 0.0004
-    reasons = [answer["metadata"]["stop_reason"] for answer in answer.json["results"]] if answer.status == 200 else []
+    reasons = (
+        [answer["metadata"]["stop_reason"] for answer in answer.json["results"]]
+        if answer.status == 200
+        else []
+    )
     assert len(asked) < 3
     assert answer.status in (200, 504)
     assert answer.status == 504 or "usd" in reasons
@@ -125,7 +129,10 @@ def test_seconds_without_any_text_are_504(make_api: Make, bedrock: LocalBedrock)
 
 def test_expired_and_unconfigured_keys(make_api: Make) -> None:
     api = make_api(
-        API_KEYS=keys({"expires_at": "2020-01-01T00:00:00Z"}, {"key": "k-two", "expires_at": "2199-01-01T00:00:00+02:00"})
+        API_KEYS=keys(
+            {"expires_at": "2020-01-01T00:00:00Z"},
+            {"key": "k-two", "expires_at": "2199-01-01T00:00:00+02:00"},
+        )
     )
     answer = api.get("/agents", key="k-one")
     assert (answer.status, answer.headers["www-authenticate"]) == (401, "ApiKey")
@@ -133,7 +140,10 @@ def test_expired_and_unconfigured_keys(make_api: Make) -> None:
     for environ in ({"API_KEYS": ""}, {"API_KEYS": "[]"}):
         none = make_api(**environ)
         for key in (None, "k-one"):
-            assert (none.get("/agents", key=key).status, none.get("/agents", key=key).code) == (503, "no_api_keys")
+            assert (none.get("/agents", key=key).status, none.get("/agents", key=key).code) == (
+                503,
+                "no_api_keys",
+            )
         assert none.get("/health", key=None).status == 200
 
 
@@ -168,7 +178,9 @@ def test_chat_is_off_by_default(http_api: Api) -> None:
 
 def test_chat_streams_without_tools(make_api: Make, bedrock: LocalBedrock) -> None:
     api = make_api(**CHAT)
-    answer = api.stream("/chat", {"message": "What do you do?"}, key=None, headers={"Origin": "https://www.example.com"})
+    answer = api.stream(
+        "/chat", {"message": "What do you do?"}, key=None, headers={"Origin": "https://www.example.com"}
+    )
     assert answer.headers["content-type"] == "text/event-stream"
     assert answer.headers["access-control-allow-origin"] == "https://www.example.com"
     events = list(answer.events())

@@ -145,7 +145,15 @@ def test_an_agents_file_with_many_problems(tmp_path: Path) -> None:
         '[[agents]]\nid = "b"\nname = "b"\ndescription = "b"\nsystem_prompt = "b"\n'
     )
     found = "\n".join(problems(AGENTS_FILE=str(path)))
-    for part in ("'color'", "id: must", "name: must", "tools: 'rm'", "turns: must", "temperature: must", "twice"):
+    for part in (
+        "'color'",
+        "id: must",
+        "name: must",
+        "tools: 'rm'",
+        "turns: must",
+        "temperature: must",
+        "twice",
+    ):
         assert part in found
     path.write_text("not toml")
     assert "not valid TOML" in problems(AGENTS_FILE=str(path))[0]

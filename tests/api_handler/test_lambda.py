@@ -1,0 +1,252 @@
+"""The streaming Lambda runtime: real event shapes, the wire, deadlines, what is no request of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api_handler.lambda_events import NotHttp, to_scope
+from ops.bench.api_bedrock import LocalBedrock, text_reply
+from tests.api_handler.running import MODEL, Invoked, LambdaApi, LocalRuntime, _LambdaStream
+from tests.api_handler.test_faults import BODY, START, WORD
+from tests.api_handler.test_runs import until
+
+EVENTS = Path(__file__).parent / "events"
+
+
+def event(name: str) -> dict[str, Any]:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def answer(api: LambdaApi, told: Any) -> tuple[_LambdaStream, bytes]:
+    stream = _LambdaStream(api.runtime.invoke(told))
+    return stream, b"".join(stream.lines())
+
+
+def failed(invoked: Invoked) -> dict[str, Any]:
+    assert invoked.chunks.get(timeout=5) is None
+    assert invoked.error is not None
+    return invoked.error
+
+
+def test_rest_events(lambda_api: LambdaApi, bedrock: LocalBedrock) -> None:
+    stream, body = answer(lambda_api, event("rest_v1"))
+    assert stream.status == 200
+    assert json.loads(body)["agent_id"] == "assistant"
+    headers = stream.invoked.headers
+    assert headers["content-type"] == "application/vnd.awslambda.http-integration-response"
+    assert headers["lambda-runtime-function-response-mode"] == "streaming"
+    assert headers["transfer-encoding"] == "chunked"
+    assert "content-length" not in stream.headers
+    stream, body = answer(lambda_api, event("rest_v1_post_base64"))
+    assert stream.status == 200
+    assert bedrock.calls[0].body["messages"][0]["content"][0]["text"] == "Grüße"
+    stream, body = answer(lambda_api, event("rest_v1_query"))
+    assert len(json.loads(body)["runs"]) <= 1
+
+
+def test_http_api_and_function_url_events(lambda_api: LambdaApi) -> None:
+    stream, body = answer(lambda_api, event("http_v2"))
+    assert (stream.status, json.loads(body)["count"]) == (200, 4)
+    stream, body = answer(lambda_api, event("function_url"))
+    assert (stream.status, json.loads(body)["status"]) == (200, "healthy")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EVENTS.glob("other_*.json")))
+def test_other_events_are_invocation_errors_and_the_process_lives(lambda_api: LambdaApi, name: str) -> None:
+    for _ in range(4):
+        error = failed(lambda_api.runtime.invoke(event(name)))
+        assert error["errorType"] == "Runtime.UnknownEvent"
+    assert answer(lambda_api, event("rest_v1"))[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"null", b"[]", b'"x"', b"\xff", b'{"source": "orchestrator.run"}',
+     b'{"source": "orchestrator.run", "owner": 1, "run_id": "x"}', b"[" * 100_000],
+)  # fmt: skip
+def test_broken_events(lambda_api: LambdaApi, body: bytes) -> None:
+    assert failed(lambda_api.runtime.invoke(body))["errorType"] == "Runtime.UnknownEvent"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "%%%", "isBase64Encoded": True},
+        {"body": 5},
+        {"path": None, "requestContext": None},
+        {"multiValueHeaders": {"a": None}},
+        {"multiValueQueryStringParameters": {"a": None}},
+        {"headers": [], "multiValueHeaders": "x"},
+    ],
+)
+def test_events_that_are_not_whole(change: dict[str, Any]) -> None:
+    with pytest.raises(NotHttp):
+        to_scope({**event("rest_v1"), **change}, deadline=0, trace_id=None)
+
+
+def test_a_worker_event_for_a_run_that_is_gone(lambda_api: LambdaApi) -> None:
+    invoked = lambda_api.runtime.invoke({"source": "orchestrator.run", "owner": "key#x", "run_id": "run_x"})
+    chunks = b"".join(iter(lambda: invoked.chunks.get(timeout=5), None))
+    assert json.loads(chunks) == {"run_id": "run_x", "status": None}
+
+
+def test_tokens_are_not_held_back(lambda_api: LambdaApi, bedrock: LocalBedrock) -> None:
+    bedrock.script = lambda body, number: text_reply("one two three four", gap_s=0.1)
+    times = []
+    for told in lambda_api.stream("/orchestrate", BODY).events():
+        if told["type"] == "token":
+            times.append(time.monotonic())
+    produced = [at for at in bedrock.calls[0].produced[1:5]]
+    assert len(times) == 4
+    assert max(got - made for got, made in zip(times, produced, strict=True)) < 0.05
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_work_ends_before_the_deadline(
+    lambda_api: LambdaApi, bedrock: LocalBedrock, streamed: bool
+) -> None:
+    def endless(body: Any, number: int) -> Iterator[Any]:
+        yield START
+        while True:
+            yield "sleep", 0.05
+            yield WORD
+
+    bedrock.script = endless
+    lambda_api.runtime.seconds = 1.2
+    try:
+        started = time.monotonic()
+        if streamed:
+            events = list(lambda_api.stream("/orchestrate", BODY).events())
+            assert (events[-1]["type"], events[-1]["reason"]) == ("end", "seconds")
+        else:
+            told = lambda_api.post("/orchestrate", BODY)
+            assert told.status == 200
+            assert told.json["results"][0]["metadata"]["stop_reason"] == "seconds"
+        assert 0.5 < time.monotonic() - started < 1.15
+        run_id = lambda_api.post("/run", {"goal": "x"}).json["run_id"]
+        run = lambda_api.finished(run_id)
+        assert (run["status"], run["stop_reason"]) == ("completed", "seconds")
+        assert run["answer"].startswith("half")
+    finally:
+        lambda_api.runtime.seconds = 60.0
+
+
+def test_an_application_that_breaks_in_the_stream_marks_it(lambda_api: LambdaApi, monkeypatch: Any) -> None:
+    from api_handler.app import App
+
+    async def broken(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError("the prompt")
+
+    monkeypatch.setattr(App, "__call__", broken)
+    stream, body = answer(lambda_api, event("rest_v1"))
+    assert body == b"half"
+    assert stream.invoked.trailers["lambda-runtime-function-error-type"] == "Runtime.StreamError"
+    assert "lambda-runtime-function-error-body" in stream.invoked.trailers
+    assert "the prompt" not in json.dumps(lambda_api.lines)
+
+
+def test_runs_on_lambda_without_a_table(bedrock: LocalBedrock) -> None:
+    api = LambdaApi({}, environments=1)
+    try:
+        refused = api.post("/run", {"goal": "x"})
+        assert (refused.status, refused.code) == (503, "runs_unavailable")
+        assert api.post("/orchestrate", BODY).status == 200
+    finally:
+        api.close()
+
+
+def test_a_run_that_lambda_does_not_take(lambda_api: LambdaApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.api_handler.running import _Invoking
+
+    call = _Invoking.call
+
+    async def refuse(self: Any, service: str, operation: str, **arguments: Any) -> Any:
+        if service == "lambda":
+            raise RuntimeError("TooManyRequestsException")
+        return await call(self, service, operation, **arguments)
+
+    monkeypatch.setattr(_Invoking, "call", refuse)
+    refused = lambda_api.post("/run", {"goal": "x"})
+    assert (refused.status, refused.code) == (503, "run_not_started")
+    assert lambda_api.get("/runs?limit=1").json["runs"][0]["status"] == "failed"
+
+
+@pytest.fixture
+def runtime() -> Iterator[LocalRuntime]:
+    local = LocalRuntime()
+    local.start()
+    yield local
+    local.stop()
+
+
+def bootstrap(runtime: LocalRuntime, tmp_path: Path, **environ: str) -> subprocess.Popen[bytes]:
+    """The function's files as the artifact lays them out, started by the exec wrapper."""
+    root = tmp_path / "task"
+    root.mkdir()
+    (root / "api_handler").symlink_to(Path("api_handler").resolve())
+    wrapper = root / "bootstrap-wrapper"
+    wrapper.write_bytes(Path("api_handler/bootstrap-wrapper").read_bytes())
+    wrapper.chmod(0o755)
+    return subprocess.Popen(
+        [str(wrapper), sys.executable, "/var/runtime/bootstrap.py"],
+        cwd=root,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.port}",
+            "AWS_LAMBDA_FUNCTION_NAME": "api",
+            "AWS_REGION": "us-east-1",
+            **environ,
+        },
+    )
+
+
+def test_the_exec_wrapper_starts_it(runtime: LocalRuntime, tmp_path: Path, bedrock: LocalBedrock) -> None:
+    process = bootstrap(
+        runtime, tmp_path, API_KEYS='[{"name": "a", "key": "secret-0"}]', BEDROCK_MODELS=json.dumps([MODEL]),
+        AWS_ENDPOINT_URL_BEDROCK_RUNTIME=bedrock.url, AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x",
+    )  # fmt: skip
+    try:
+        stream = _LambdaStream(runtime.invoke(event("rest_v1")))
+        assert stream.status == 200
+        assert json.loads(b"".join(stream.lines()))["agent_id"] == "assistant"
+        stream = _LambdaStream(runtime.invoke(event("rest_v1_post_base64")))
+        assert json.loads(b"".join(stream.lines()))["results"][0]["output"] == "Hello from the model"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(5)
+
+
+def test_a_wrong_environment_is_told_to_lambda(runtime: LocalRuntime, tmp_path: Path) -> None:
+    process = bootstrap(runtime, tmp_path, API_KEYS="[SECRET", LIMITS="{")
+    assert process.wait(10) == 2
+    (error,) = until(lambda: runtime.init_errors)
+    assert error["errorType"] == "Configuration.Invalid"
+    assert "API_KEYS is not valid JSON" in error["errorMessage"]
+    assert "LIMITS is not valid JSON" in error["errorMessage"]
+    assert "SECRET" not in error["errorMessage"]
+
+
+def test_init_imports_nothing_that_health_does_not_need() -> None:
+    """botocore, uvicorn and the event-stream parser come with the warming thread, or with what needs them."""
+    script = (
+        "import sys; import api_handler.lambda_runtime; from api_handler.settings import load_settings; "
+        "from api_handler.services import build_services; build_services(load_settings({'TABLE_NAME': 'table'})); "
+        "print([name for name in ('botocore', 'boto3', 'urllib3', 'uvicorn', 'h11', 'pulumi', 'html', 'zoneinfo')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert done.stdout.strip() == "[]"
