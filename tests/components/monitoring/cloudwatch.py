@@ -148,10 +148,14 @@ def series(spec: AlarmSpec, world: World) -> list[Point]:
     for word in re.findall(r"[A-Za-z_]\w*", spec.expression):
         assert word in read or word in ("IF", "FILL"), f"{word} in {spec.expression}"
     length = world.minutes * 60 // spec.period_s
-    return [
-        evaluate(spec.expression, {id_: points[index] for id_, points in read.items()})
-        for index in range(length)
-    ]
+    known: dict[tuple[Point, ...], Point] = {}
+    found: list[Point] = []
+    for index in range(length):
+        now = tuple(points[index] for points in read.values())
+        if now not in known:
+            known[now] = evaluate(spec.expression, dict(zip(read, now, strict=True)))
+        found.append(known[now])
+    return found
 
 
 def judge(spec: AlarmSpec, window: list[Point], before: str) -> str:

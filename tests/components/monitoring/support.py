@@ -117,20 +117,22 @@ DEV: dict[str, Any] = {
 }
 
 
-STACKS = {
-    f"{backend}-{region}-{'dev' if changed else 'prod'}": {**changed, "region": region, "api": make()}
-    for backend, make in BACKENDS.items()
-    for region in ("us-east-1", "eu-central-1")
-    for changed in (({}, DEV) if backend == "lambda" else ({},))
+STACKS: dict[str, dict[str, Any]] = {
+    "lambda at home": {"region": "us-east-1", "api": lambda_api()},
+    "lambda abroad": {"region": "eu-central-1", "api": lambda_api()},
+    "fargate abroad": {"region": "eu-central-1", "api": fargate_api()},
+    "ec2 at home": {"region": "us-east-1", "api": ec2_api()},
+    "a site abroad": {"region": "eu-central-1", "api": None},
+    "dev": {**DEV, "region": "us-east-1", "api": lambda_api()},
 }
-"""Every backend, at home and abroad; on Lambda dev as well."""
+"""One of each kind."""
 
 _RUNS: dict[str, Deployment] = {}
 
 
 def monitor(preview: bool = False, transforms: Any = None, **changed: Any) -> Deployment:
     """Runs Monitoring as a whole program; the same arguments once, as a run is only read."""
-    changed = {"region": "us-east-1", **changed}
+    changed = {"region": "us-east-1", "api": lambda_api(), **changed}
     key = repr((preview, transforms, sorted(changed.items())))
     if key not in _RUNS:
         _RUNS[key] = _run(preview, transforms, changed)

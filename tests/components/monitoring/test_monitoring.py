@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.interfaces import SecretsTelemetry
 from components.monitoring import Monitoring
 from components.monitoring.alarms import RUNBOOKS
 from tests.components.harness import Deployment, deploy
@@ -20,7 +19,6 @@ from tests.components.monitoring.support import (
     STACKS,
     arguments,
     ec2_api,
-    fargate_api,
     monitor,
     site,
 )
@@ -75,7 +73,7 @@ def test_counts(changed: dict[str, Any], expected: dict[str, int]) -> None:
     assert counted(monitor(**changed)) == expected
 
 
-@pytest.mark.parametrize("changed", [{}, EUROPE, DEV, {"api": fargate_api()}, {"api": ec2_api()}])
+@pytest.mark.parametrize("changed", [DEV, {**EUROPE, "api": ec2_api()}])
 def test_preview_registers_the_same(changed: dict[str, Any]) -> None:
     assert monitor(**changed).urns() == monitor(preview=True, **changed).urns()
 
@@ -160,7 +158,7 @@ def test_dimensions_and_missing_data(
 
 
 def test_a_target_group_without_targets_is_not_healthy() -> None:
-    found = alarm(monitor(api=fargate_api()), "no-healthy-target")
+    found = alarm(monitor(**STACKS["fargate abroad"]), "no-healthy-target")
     assert found["treatMissingData"] == "breaching"
     assert (found["comparisonOperator"], found["threshold"]) == ("LessThanThreshold", 1)
     assert found["dimensions"] == {"LoadBalancer": "app/api/1", "TargetGroup": "targetgroup/api/2"}
@@ -174,7 +172,7 @@ def test_the_firewalls_metrics_have_no_region() -> None:
 # --- Regions
 
 
-@pytest.mark.parametrize("changed", [EUROPE, {**DEV, **EUROPE}, {**EUROPE, "api": fargate_api()}])
+@pytest.mark.parametrize("changed", [EUROPE, {**DEV, **EUROPE}, STACKS["fargate abroad"]])
 def test_in_another_region_the_edge_is_watched_from_us_east_1(changed: dict[str, Any]) -> None:
     found = monitor(**changed)
     topics = {t.inputs["region"]: t.outputs["arn"] for t in found.all(TOPIC)}
@@ -294,7 +292,7 @@ def test_each_topic_admits_those_who_publish_to_it() -> None:
     ]  # fmt: skip
     source = policy_of(europe, "monitoring-topic-policy")["Statement"][0]["Condition"]["ArnLike"]
     assert source == {"aws:SourceArn": f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:orchestrator-prod-*"}
-    quiet = monitor(secrets=SecretsTelemetry(), **EUROPE)
+    quiet = monitor(**{**DEV, **EUROPE})
     assert services(policy_of(quiet, "monitoring-topic-policy")) == ["cloudwatch"]
 
 
@@ -327,7 +325,7 @@ def test_a_mail_address_subscribes_to_every_topic() -> None:
         ("email", "ops@example.com", "eu-central-1"),
         ("email", "ops@example.com", "us-east-1"),
     }
-    monitor(alarm_email="").none("aws:sns/topicSubscription:TopicSubscription")
+    monitor(**DEV).none("aws:sns/topicSubscription:TopicSubscription")
 
 
 # --- events, health, money
@@ -343,7 +341,7 @@ def test_a_rotation_is_told() -> None:
 
 
 def test_a_refused_deployment_of_an_instance_is_told() -> None:
-    found = monitor(api=ec2_api(), secrets=SecretsTelemetry())
+    found = monitor(**{**EUROPE, "api": ec2_api()})
     rule = found.one("aws:cloudwatch/eventRule:EventRule", "monitoring-deployment-rule")
     assert json.loads(rule.inputs["eventPattern"]) == {
         "source": ["aws.ssm"],
@@ -374,13 +372,16 @@ def test_one_health_check_in_production(path: str | None, name: str) -> None:
     monitor(**DEV).none("aws:route53/healthCheck:HealthCheck")
 
 
-@pytest.mark.parametrize("email", ["ops@example.com", ""])
-def test_budget(email: str) -> None:
-    found = monitor(alarm_email=email)
+@pytest.mark.parametrize(
+    ("changed", "email", "limit"), [({}, "ops@example.com", "300.00"), (DEV, "", "50.00")]
+)
+def test_budget(changed: dict[str, Any], email: str, limit: str) -> None:
+    found = monitor(**changed)
+    stack = changed.get("stack", "prod")
     topic = found.one(TOPIC).outputs["arn"]
     budget = found.one("aws:budgets/budget:Budget").inputs
-    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("300.00", "USD", "MONTHLY")
-    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:Stack$prod"]}]
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == (limit, "USD", "MONTHLY")
+    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": [f"user:Stack${stack}"]}]
     assert [(n["notificationType"], n["threshold"]) for n in budget["notifications"]] == [
         ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100),
     ]  # fmt: skip
@@ -403,8 +404,9 @@ def test_anomalies_of_this_stack_alone() -> None:
 
 
 def test_the_spend_alarm_follows_the_budget() -> None:
-    found = alarm(monitor(monthly_budget_usd=60), "spend")
-    assert (found["threshold"], found["period"], found["metricName"]) == (2, 3600, "Usd")
+    for changed, limit in (({}, 10), (DEV, 1.6667)):
+        found = alarm(monitor(**changed), "spend")
+        assert (found["threshold"], found["period"], found["metricName"]) == (limit, 3600, "Usd")
 
 
 # --- the shape of a component
