@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     log.write("begin", command=command, options=_loggable(options))
     code = 1
     try:
-        terminate_as_interrupt()
         if problems:
             raise UsageError(as_message(problems))
         _must_be_asked(options)
-        code = _command(command)(options, ui, log)
+        with terminate_as_interrupt():
+            code = _command(command)(options, ui, log)
     except OpsError as failure:
         code = failure.exit_code
         log.write("failed", message=failure.message, exit_code=code)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ops.deploy.aws.client import Aws
+from ops.deploy.aws.http import Http
 from ops.deploy.cli import who
 from ops.deploy.context import SIGNS, Context, Invalidate, Site, Step, counts
 from ops.deploy.hashing import cache_file, read_all
@@ -44,6 +45,7 @@ class Session:
 
         self.aws = Aws(endpoint_url=options.endpoint_url, region=options.region or environment_region())
         self.release_mode = options.mode != "in-place" and bool(self.target.kvs_arn)
+        self._site_http = Http(timeout_s=15.0)
         self.checks_site = bool(self.target.site_url) and options.command != "releases"
         self.preflight = Preflight(
             self.aws,
@@ -52,6 +54,15 @@ class Session:
             region=options.region,
             wants_token=self.checks_site and self.release_mode,
         )
+
+    def __enter__(self) -> Session:
+        """The questions are under way."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the connections."""
+        self.aws.http.close()
+        self._site_http.close()
 
     def context(self, answers: Answers) -> Context:
         """Store and pointer of the site."""
@@ -65,7 +76,10 @@ class Session:
         health = None
         if self.checks_site:
             health = Health(
-                target.site_url, token=lambda: answers.preview_token, timeout_s=options.health_timeout
+                target.site_url,
+                token=lambda: answers.preview_token,
+                http=self._site_http,
+                timeout_s=options.health_timeout,
             )
         elif options.command != "releases" and self.release_mode:
             self.ui.note("no --site-url: the health checks are left out")
@@ -127,19 +141,16 @@ def deploy(options: Options, ui: Ui, log: RunLog) -> int:
         # What is wrong with the site is known before the API is touched.
         raise_problems(_site(options).tree.problems)
         bring_up(options.stack, ui)
-    session = Session(options, ui, log)
-    listing = None
-    if not session.release_mode:
-        listing = Task(lambda: _listed(session))
-    site = _site(options)
-    answers = session.answers(site.tree)
-    context = session.context(answers)
-    log.write("site", release=site.release, files=len(site.tree.files), bytes=site.tree.bytes)
-    if session.release_mode:
+    with Session(options, ui, log) as session:
+        listing = None if session.release_mode else Task(lambda: _listed(session))
+        site = _site(options)
+        answers = session.answers(site.tree)
+        context = session.context(answers)
+        log.write("site", release=site.release, files=len(site.tree.files), bytes=site.tree.bytes)
+        if listing is not None:
+            return _deploy_in_place(context, site, listing.result(), options, began)
         assert answers.state is not None
         return _deploy_release(context, site, answers.state, options, began)
-    there = listing.result() if listing else None
-    return _deploy_in_place(context, site, there, options, began)
 
 
 def _site(options: Options) -> Site:
@@ -229,11 +240,11 @@ def releases(options: Options, ui: Ui, log: RunLog) -> int:
     """Lists the releases."""
     from ops.deploy.rollback import rows
 
-    session = Session(options, ui, log)
-    answers = session.answers()
-    context = session.context(answers)
-    state = answers.state if session.release_mode and answers.state else context.pointer.read()
-    found = rows(context, state)
+    with Session(options, ui, log) as session:
+        answers = session.answers()
+        context = session.context(answers)
+        state = answers.state if session.release_mode and answers.state else context.pointer.read()
+        found = rows(context, state)
     if options.json:
         ui.result(json.dumps([row.document() for row in found], indent=2))
         return 0
@@ -250,11 +261,15 @@ def releases(options: Options, ui: Ui, log: RunLog) -> int:
 
 def rollback(options: Options, ui: Ui, log: RunLog) -> int:
     """Goes back to an earlier release."""
+    with Session(options, ui, log) as session:
+        return _roll_back(session, options, ui)
+
+
+def _roll_back(session: Session, options: Options, ui: Ui) -> int:
     from ops.deploy import bookkeeping
     from ops.deploy import rollback as going_back
 
     began = time.monotonic()
-    session = Session(options, ui, log)
     answers = session.answers()
     context = session.context(answers)
     state = answers.state if session.release_mode and answers.state else context.pointer.read()

@@ -131,13 +131,19 @@ def uninterrupted(ui: Ui, why: str) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def terminate_as_interrupt() -> None:
-    """Lets SIGTERM (a cancelled CI job) end the run as Ctrl-C does: with what is whole left whole."""
+@contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """Lets SIGTERM (a cancelled CI job) end the block as Ctrl-C does: with what is whole left whole."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     try:
-        signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
         return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

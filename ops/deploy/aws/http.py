@@ -110,6 +110,14 @@ class Http:
         self._lock = threading.Lock()
         self._tls: Any = None
 
+    def close(self) -> None:
+        """Closes the idle connections."""
+        with self._lock:
+            for connections in self._idle.values():
+                for connection in connections:
+                    connection.close()
+            self._idle.clear()
+
     def send(
         self,
         operation: str,

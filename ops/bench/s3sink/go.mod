@@ -1,0 +1,3 @@
+module s3sink
+
+go 1.22

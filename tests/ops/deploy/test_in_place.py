@@ -1,0 +1,305 @@
+"""In place through the command line: order, invalidation, deletes, interruption, the lock, rollback."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from tests.ops.deploy.aws_world import Call, World
+from tests.ops.deploy.conftest import ASSET, IN_PLACE, Ops, write
+
+
+@pytest.fixture(autouse=True)
+def in_place(world: World):
+    """The distribution has no edge function."""
+    world.serves_in_place = True
+    world.has_function = False
+
+
+def deploy(ops: Ops, site, *more):
+    return ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0, *more)
+
+
+def pages(world: World) -> dict[str, bytes]:
+    return {key: world.objects[key].data for key in world.objects if not key.startswith("_deploy/")}
+
+
+def test_the_first_deploy(ops: Ops, site, world: World):
+    done = deploy(ops, site)
+    assert done.code == 0, done.err
+    assert set(pages(world)) == {"404.html", ASSET, "docs/index.html", "index.html", "style.css"}
+    assert world.objects["index.html"].headers["cache-control"] == "public, max-age=0, must-revalidate"
+    assert world.objects["index.html"].headers["content-type"] == "text/html; charset=utf-8"
+    assert world.invalidations == [], "nothing could be cached yet"
+    assert "_deploy/lock" not in world.objects
+    assert "_deploy/pending.json" not in world.objects
+
+
+def test_assets_before_pages_before_deletes_before_the_end(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    write(site, "assets/new-C8QJ036S.js", "x")
+    (site / "docs/index.html").unlink()
+    world.calls.clear()
+    assert deploy(ops, site).code == 0
+    order = [
+        (call.operation, call.key)
+        for call in world.writes()
+        if call.key in ("_deploy/lock", "assets/new-C8QJ036S.js", "index.html", "_deploy/current.json")
+        or call.operation in ("CopyObject", "CreateInvalidation", "DeleteObjects")
+    ]
+    names = [key if operation == "PutObject" else operation for operation, key in order]
+    assert names == [
+        "_deploy/lock", "CopyObject", "CopyObject", "assets/new-C8QJ036S.js", "index.html",
+        "DeleteObjects", "CreateInvalidation", "_deploy/current.json", "DeleteObjects", "DeleteObjects",
+    ]  # fmt: skip
+    assert "docs/index.html" not in world.objects
+    assert ASSET in world.objects, "open tabs still ask for it"
+
+
+def test_nothing_changed_writes_nothing(ops: Ops, site, world: World):
+    deploy(ops, site)
+    for file in site.rglob("*.*"):
+        file.touch()
+    world.calls.clear()
+    assert "nothing to do" in deploy(ops, site).out
+    assert world.writes() == []
+
+
+def test_a_changed_page_is_invalidated_in_all_its_forms_and_new_ones_are_not(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "docs/index.html", "docs 2")
+    write(site, "new.html", "new")
+    deploy(ops, site)
+    assert world.invalidations == [["/docs", "/docs/", "/docs/index.html"]]
+
+
+def test_many_paths_fold(ops: Ops, site, world: World):
+    for number in range(30):
+        write(site, f"blog/post{number}/index.html", "x")
+    deploy(ops, site)
+    for number in range(30):
+        write(site, f"blog/post{number}/index.html", "y")
+    write(site, "index.html", "two")
+    deploy(ops, site)
+    assert world.invalidations == [["/", "/blog/*", "/index.html"]]
+
+
+def test_a_dry_run_writes_nothing(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    (site / "style.css").unlink()
+    world.calls.clear()
+    before = dict(world.objects)
+    done = ops("deploy", site, *IN_PLACE, "--dry-run")
+    assert done.code == 0
+    assert world.writes() == []
+    assert world.objects == before
+    assert "+ index.html  changed" in done.out
+    assert "- style.css  not in the site any more" in done.out
+
+
+def test_only_what_is_ours_is_deleted(ops: Ops, site, world: World):
+    deploy(ops, site)
+    foreign = world.objects["style.css"]
+    world.objects["uploads/cv.pdf"] = foreign
+    (site / "style.css").unlink()
+    deploy(ops, site)
+    assert "style.css" not in world.objects
+    assert "uploads/cv.pdf" in world.objects
+    done = deploy(ops, site, "--prune")
+    assert done.code == 0
+    assert "uploads/cv.pdf" not in world.objects
+    assert "_deploy/current.json" in world.objects
+    assert ASSET in world.objects
+
+
+def test_more_deletes_than_allowed(ops: Ops, site, world: World):
+    deploy(ops, site)
+    (site / "style.css").unlink()
+    world.calls.clear()
+    done = deploy(ops, site, "--max-deletes", 0)
+    assert done.code == 2
+    assert "1 objects would be deleted (style.css)" in done.err
+    assert world.writes() == []
+
+
+def test_a_failed_delete_is_told_and_made_up_for(ops: Ops, site, world: World):
+    deploy(ops, site)
+    (site / "style.css").unlink()
+    fault = world.fail("DeleteKey", "style.css", times=-1, code="AccessDenied")
+    done = deploy(ops, site)
+    assert done.code == 1
+    assert "style.css: AccessDenied" in done.err
+    assert world.invalidations == [["/style.css"]]
+    fault.times = 0
+    assert deploy(ops, site).code == 0
+    assert "style.css" not in world.objects
+
+
+def test_a_delete_error_that_passes_is_tried_again(ops: Ops, site, world: World):
+    deploy(ops, site)
+    (site / "style.css").unlink()
+    world.fail("DeleteKey", "style.css", times=2, code="InternalError")
+    assert deploy(ops, site).code == 0
+    assert "style.css" not in world.objects
+
+
+def test_a_run_after_an_interrupted_one_invalidates_what_that_one_sent(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    write(site, "docs/index.html", "docs 2")
+    fault = world.fail("PutObject", "^docs/index.html$", times=-1, status=403, code="AccessDenied")
+    assert deploy(ops, site, "--concurrency", 1).code == 1
+    assert world.objects["_deploy/pending.json"]
+    fault.times = 0
+    write(site, "docs/index.html", "docs")
+    write(site, "index.html", "three")
+    assert deploy(ops, site).code == 0
+    assert pages(world)["index.html"] == b"three"
+    assert pages(world)["docs/index.html"] == b"docs"
+    assert set(world.invalidations[-1]) == {"/", "/index.html", "/docs", "/docs/", "/docs/index.html"}
+    assert "_deploy/pending.json" not in world.objects
+
+
+def test_back_to_what_was_after_an_interruption(ops: Ops, site, world: World):
+    original = (site / "index.html").read_bytes()
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    world.fail("CreateInvalidation", times=-1, status=403, code="AccessDenied")
+    assert deploy(ops, site).code == 1
+    world.faults.clear()
+    write(site, "index.html", original)
+    assert deploy(ops, site).code == 0
+    assert pages(world)["index.html"] == original
+    assert "/" in world.invalidations[-1]
+
+
+def test_what_someone_else_changed_is_put_right(ops: Ops, site, world: World):
+    deploy(ops, site)
+    world.objects["style.css"].data, world.objects["style.css"].etag = b"foreign", "f" * 32
+    del world.objects["docs/index.html"]
+    assert deploy(ops, site).code == 0
+    assert pages(world)["style.css"] == b"a{}"
+    assert pages(world)["docs/index.html"] == b"docs"
+
+
+def test_a_site_another_tool_put_there(ops: Ops, site, world: World):
+    deploy(ops, site)
+    for key in world.keys("_deploy/"):
+        del world.objects[key]
+    world.objects["style.css"].headers = {"content-type": "text/css"}
+    world.calls.clear()
+    assert deploy(ops, site).code == 0
+    sent = [call.key for call in world.operations("PutObject") if not call.key.startswith("_deploy/")]
+    assert sent == ["style.css"], "only the headers of one file were not ours"
+    assert world.objects["style.css"].headers["cache-control"] == "public, max-age=3600"
+
+
+def test_rollback_puts_the_kept_pages_back(ops: Ops, site, world: World):
+    deploy(ops, site)
+    first = pages(world)
+    write(site, "index.html", "two")
+    write(site, "extra.html", "extra")
+    (site / "style.css").unlink()
+    write(site, "assets/app-C8QJ036S.js", "2")
+    (site / ASSET).unlink()
+    deploy(ops, site)
+    second = pages(world)
+    done = ops("rollback", *IN_PLACE, "--yes", "--grace", 0)
+    assert done.code == 0, done.err
+    assert {k: v for k, v in pages(world).items() if k != "assets/app-C8QJ036S.js"} == first
+    assert "/" in world.invalidations[-1]
+    assert "/extra.html" in world.invalidations[-1]
+    assert world.objects["style.css"].headers["cache-control"] == "public, max-age=3600"
+    assert ops("rollback", *IN_PLACE, "--yes", "--grace", 0).code == 0
+    assert pages(world) == second
+    listed = json.loads(ops("releases", *IN_PLACE, "--json").out)
+    assert [row["active"] for row in listed].count(True) == 1
+    assert len(listed) == 2
+
+
+def test_rollback_refuses_what_it_cannot_put_back(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    deploy(ops, site)
+    for key in world.keys("_deploy/pages/"):
+        del world.objects[key]
+    world.calls.clear()
+    done = ops("rollback", *IN_PLACE, "--yes")
+    assert done.code == 1
+    assert "index.html of it is no longer kept" in done.err
+    assert world.writes() == []
+
+
+def test_a_living_lock_keeps_others_out(ops: Ops, site, world: World, monkeypatch):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    stop = threading.Event()
+    lock = world.objects["404.html"]
+
+    def beat() -> None:
+        turn = 0
+        while not stop.wait(0.1):
+            turn += 1
+            world.objects["_deploy/lock"] = type(lock)(b'{"who": "ci"}', f"etag{turn}", {}, world.now())
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        time.sleep(0.15)
+        done = deploy(ops, site)
+    finally:
+        stop.set()
+        thread.join()
+    assert done.code == 1
+    assert "another deploy of this bucket is running: ci" in done.err
+    assert pages(world)["index.html"] != b"two"
+
+
+def test_a_stale_lock_is_taken_over_at_once(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    old = world.objects["404.html"]
+    when = world.now().timestamp() - 31
+    stale = type(old)(b"{}", "e" * 32, {}, type(world.now()).fromtimestamp(when, world.now().tzinfo))
+    world.objects["_deploy/lock"] = stale
+    began = time.monotonic()
+    assert deploy(ops, site).code == 0
+    assert time.monotonic() - began < 5
+    assert "_deploy/lock" not in world.objects
+
+
+def test_a_deploy_that_finished_since_the_plan(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+
+    def meanwhile(call: Call) -> None:
+        if call.operation == "PutObject" and call.key == "_deploy/lock":
+            world.objects["_deploy/current.json"].etag = "another"
+
+    world.on_call = meanwhile
+    done = deploy(ops, site)
+    assert done.code == 1
+    assert "finished in the meantime" in done.err
+    assert pages(world)["index.html"] != b"two"
+    assert "_deploy/lock" not in world.objects
+
+
+def test_a_release_behind_the_pointer_would_hide_the_pages(ops: Ops, site, world: World):
+    from tests.ops.deploy.conftest import RELEASE
+
+    world.kvs["release"] = "r1"
+    done = ops("deploy", site, *RELEASE, "--mode", "in-place", "--yes")
+    assert done.code == 2
+    assert "release r1 is live through" in done.err
+
+
+def test_without_a_distribution_no_cache_is_told_and_that_is_said(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "index.html", "two")
+    done = ops("deploy", site, "--bucket", "site-bucket", "--yes")
+    assert done.code == 0
+    assert "no cache is told" in done.err
+    assert world.invalidations == []
