@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import guardrails
+from ops import cost, guardrails
+from ops.cost import readme
 from ops.engine.recorder import rehearse, walk
 from ops.engine.standin.schema import check_inputs
 from ops.plan import Plan
@@ -181,6 +182,19 @@ def test_exports_are_camel_case_and_hold_no_secret() -> None:
     assert exports["url"] == "https://yourdomain.com"
     assert re.fullmatch(r"E[A-Z0-9]{13}", exports["distributionId"])
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", key) for key in exports)
+
+
+@pytest.mark.parametrize(("case", "limit"), [("dev", 3.0), ("prod", 25.0)])
+def test_an_idle_stack_stays_under_its_price(case: str, limit: float) -> None:
+    idle = cost.estimate(planned(case))
+    assert idle.missing == ()
+    assert 0.5 < idle.total < limit
+
+
+def test_the_readme_says_what_the_stacks_cost_now() -> None:
+    page = (ROOT / "README.md").read_text()
+    made = readme.table({name: planned(name) for name in ("dev", "prod")})
+    assert readme.inserted(page, made) == page, "run: python -m ops.cost.readme"
 
 
 @pytest.mark.parametrize("case", snapshots.REVIEWED)
