@@ -1,0 +1,1 @@
+"""The whole system on one machine: an edge that follows the program's own distribution."""

@@ -1,0 +1,140 @@
+"""Releases of the site in the local bucket, made and moved by the real deployer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ops.deploy import bookkeeping, release_mode
+from ops.deploy import rollback as going_back
+from ops.deploy.context import Context, Site, counts
+from ops.deploy.hashing import read_all
+from ops.deploy.headers import HeaderRules, parse_config
+from ops.deploy.health import Health
+from ops.deploy.manifest import release_id
+from ops.deploy.pointer import PREVIEW_TOKEN_KEY, KvsPointer
+from ops.deploy.preflight import raise_problems
+from ops.deploy.rules import CONFIG_FILE
+from ops.deploy.tree import walk
+from ops.deploy.ui import Ui
+from ops.local.folder import FileKeyValueStore, FolderStore
+
+
+class _Quiet(Ui):
+    """Keeps what the deployer says for the status page."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def _print(self, message: str, event: str, style: str) -> None:
+        self._tell(message)
+
+    def result(self, message: str) -> None:
+        self._tell(message)
+
+
+class Releases:
+    """The releases of one local site.
+
+    Args:
+        site: folder with the site.
+        bucket: the local bucket.
+        store: the local KeyValueStore.
+        tell: told what the deployer says.
+        url: where the deployer looks whether a release is healthy: the edge itself; "": it does not look.
+    """
+
+    def __init__(
+        self,
+        site: Path,
+        bucket: FolderStore,
+        store: FileKeyValueStore,
+        tell: Callable[[str], object],
+        url: str = "",
+    ) -> None:
+        self._site = site
+        self._bucket = bucket
+        self._store = store
+        self._tell = tell
+        self._url = url
+        self._lock = threading.Lock()
+
+    def _context(self) -> Context:
+        health = None
+        if self._url:
+            health = Health(self._url, token=lambda: self._store.get(PREVIEW_TOKEN_KEY), timeout_s=10)
+        return Context(
+            store=self._bucket,
+            pointer=KvsPointer(self._store),  # type: ignore[arg-type]  # it has the three calls that are made
+            ui=_Quiet(self._tell),
+            now=lambda: int(time.time()),
+            health=health,
+            who="ops dev",
+        )
+
+    def deploy(self) -> str:
+        """Puts the folder online as a release and gives its id.
+
+        Raises:
+            UsageError: the site is refused.
+            OpsError: it failed; what was live before still is.
+        """
+        with self._lock:
+            context, site = self._context(), _read_site(self._site)
+            state = context.pointer.read()
+            plan = release_mode.plan(context, site, state, max_deletes=100_000)
+            release_mode.apply(context, site, plan)
+            if not plan.nothing:
+                self._tell(f"release {site.release} is live: {counts(plan.steps)}")
+            return site.release
+
+    def rollback(self, release: str) -> str:
+        """Moves the pointer to an earlier release ("": the one before) and gives its id.
+
+        Raises:
+            UsageError: there is no such release.
+        """
+        with self._lock:
+            context = self._context()
+            state = context.pointer.read()
+            manifest = going_back.wanted(context, state, release)
+            if manifest.id != state.active:
+                present = bookkeeping.load(context.store, state.active)
+                going_back.release_mode(context, manifest, state, present)
+                self._tell(f"release {manifest.id} is live again, before it {state.active}")
+            return manifest.id
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The releases, the newest first: id, created, last_live, active, files, bytes."""
+        context = self._context()
+        return [row.document() for row in going_back.rows(context, context.pointer.read())]
+
+    def known(self, lower: str) -> str:
+        """The release whose id in lower case this is; "" when there is none."""
+        return next((i for i in sorted(bookkeeping.known(self._bucket).releases) if i.lower() == lower), "")
+
+    @property
+    def token(self) -> str:
+        """What a preview request must show."""
+        return self._store.get(PREVIEW_TOKEN_KEY)
+
+
+def _read_site(folder: Path) -> Site:
+    """The site as the deployer reads it.
+
+    Raises:
+        UsageError: with everything that is wrong with it.
+    """
+    overrides, exclude, problems = [], [], []
+    config = folder / CONFIG_FILE
+    if config.is_file():
+        overrides, exclude, problems = parse_config(config.read_text(encoding="utf-8"))
+    tree = walk(folder, exclude=exclude)
+    read_all(tree)
+    raise_problems([*tree.problems, *problems])
+    rules = HeaderRules(overrides)
+    return Site(tree, rules, release_id(tree.files, rules))
