@@ -50,6 +50,8 @@ def api_args(
         public_chat=s.public_chat,
         site_origins=s.site_origins,
         domain=s.domain,
+        dns_provider=s.dns_provider,
+        hosted_zone_id=s.hosted_zone_id,
         **_common(s, account_id),
     )
 

@@ -37,8 +37,9 @@ class OrchestratorApiArgs:
         public_chat: whether ``POST /api/v1/chat`` answers without a key.
         site_origins: origins the public chat accepts.
         domain: host name of the site; "": none.
-        zone_id: the public hosted zone of ``domain`` in Route 53; with it CloudFront speaks TLS to a load
-            balancer, whose certificate is proved there. None: no such zone.
+        dns_provider: ``route53`` or ``external``; with a domain in Route 53 CloudFront speaks TLS to the
+            load balancer, whose certificate is proved there.
+        hosted_zone_id: the zone of ``domain``; "": looked up.
         standby: a second backend beside the first, unrouted; "": none.
         spot_share: percentage of Fargate tasks above ``min_tasks`` that run on Spot.
         work_hours: hours in which the service runs, as ``08-18 Europe/Berlin`` (Monday to Friday); outside
@@ -70,7 +71,8 @@ class OrchestratorApiArgs:
     public_chat: bool = False
     site_origins: Sequence[str] = ()
     domain: str = ""
-    zone_id: pulumi.Input[str] | None = None
+    dns_provider: str = "route53"
+    hosted_zone_id: str = ""
     standby: str = ""
     spot_share: int = 0
     work_hours: str = ""

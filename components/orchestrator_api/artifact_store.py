@@ -33,9 +33,9 @@ class StoredArtifact:
     sha256: str
     stored: pulumi.Resource
 
-    def statement(self) -> Statement:
+    def statements(self) -> list[Statement]:
         """Reading artifacts: the present one, and earlier ones when a deployment falls back."""
-        return allow("Artifact", ["s3:GetObject"], [join(self.bucket_arn, "/api/*")])
+        return [allow("Artifact", ["s3:GetObject"], [join(self.bucket_arn, "/api/*")])]
 
 
 def store_artifact(make: Maker) -> StoredArtifact:

@@ -21,7 +21,11 @@ CIDR = "10.88.0.0/16"
 AMI_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 """The newest Amazon Linux 2023 for Graviton (Systems Manager User Guide, "Calling AMI public parameters")."""
 
+NAT_AMI_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-arm64"
+"""The same without what a NAT instance has no use for, on a smaller disk."""
+
 NAT_TYPE = "t4g.nano"
+NAT_DISK_GB = 3
 NAT_SCRIPT = Path(__file__).with_name("userdata") / "nat.sh"
 
 _SERVICES = sorted({service for actions in endpoints.SERVICES.values() for service in actions})
@@ -68,7 +72,7 @@ def make_way_out(
     private_subnets: Sequence[ec2.Subnet],
     tables: Mapping[str, ec2.RouteTable],
     outside: ec2.Route,
-    bucket_arn: pulumi.Input[str],
+    bucket_arn: pulumi.Input[str] | None,
     table_arn: pulumi.Input[str],
 ) -> WayOut:
     """The way out of ``kind``; S3 and DynamoDB always through their gateway endpoints, which cost nothing.
@@ -102,7 +106,7 @@ def _gateway_endpoints(
     make: Maker,
     vpc: ec2.Vpc,
     tables: Mapping[str, ec2.RouteTable],
-    bucket_arn: pulumi.Input[str],
+    bucket_arn: pulumi.Input[str] | None,
     table_arn: pulumi.Input[str],
 ) -> dict[str, ec2.VpcEndpoint]:
     account, region = make.args.account_id, make.args.region
@@ -193,7 +197,7 @@ def _nat_instance(
     )
     instance = ec2.Instance(
         f"{make.name}-nat-instance",
-        ami=ssm.get_parameter_output(name=AMI_PARAMETER, opts=make.lookup()).value,
+        ami=ssm.get_parameter_output(name=NAT_AMI_PARAMETER, opts=make.lookup()).value,
         instance_type=NAT_TYPE,
         primary_network_interface=ec2.InstancePrimaryNetworkInterfaceArgs(network_interface_id=interface.id),
         user_data_base64=base64.b64encode(NAT_SCRIPT.read_text().replace("@CIDR@", CIDR).encode()).decode(),
@@ -202,7 +206,7 @@ def _nat_instance(
             http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
         ),
         root_block_device=ec2.InstanceRootBlockDeviceArgs(
-            volume_type="gp3", volume_size=8, encrypted=True, tags=make.tags("nat")
+            volume_type="gp3", volume_size=NAT_DISK_GB, encrypted=True, tags=make.tags("nat")
         ),
         credit_specification=ec2.InstanceCreditSpecificationArgs(cpu_credits="standard"),
         maintenance_options=ec2.InstanceMaintenanceOptionsArgs(auto_recovery="default"),

@@ -74,7 +74,7 @@ def interface_policy(actions: list[str], account_id: Text) -> dict[str, Any]:
     return document(allow_principal("Own", "*", actions, ["*"], _own(account_id)))
 
 
-def s3_policy(region: str, account_id: Text, bucket_arn: Text) -> dict[str, Any]:
+def s3_policy(region: str, account_id: Text, bucket_arn: Text | None) -> dict[str, Any]:
     """Reading the artifact, and what Amazon Linux, the SSM agent and ECR keep in S3.
 
     Those buckets are Amazon's, one of each kind in a Region: the package repositories of AL2023
@@ -90,11 +90,12 @@ def s3_policy(region: str, account_id: Text, bucket_arn: Text) -> dict[str, Any]
         f"patch-baseline-snapshot-{region}",
         f"prod-{region}-starport-layer-bucket",
     )
-    return document(
-        allow_principal("Artifact", "*", ["s3:GetObject"], [join(bucket_arn, "/*")], _own(account_id)),
-        # Not by account: package managers read the repositories without signing.
-        allow_principal("Amazon", "*", ["s3:GetObject"], [f"{arn}{bucket}/*" for bucket in buckets]),
-    )
+    # Not by account: package managers read the repositories without signing.
+    amazon = allow_principal("Amazon", "*", ["s3:GetObject"], [f"{arn}{bucket}/*" for bucket in buckets])
+    if bucket_arn is None:
+        return document(amazon)
+    own = allow_principal("Artifact", "*", ["s3:GetObject"], [join(bucket_arn, "/*")], _own(account_id))
+    return document(own, amazon)
 
 
 def dynamodb_policy(account_id: Text, table_arn: Text) -> dict[str, Any]:

@@ -49,9 +49,17 @@ class Host:
         return self.make.child
 
     @cached_property
-    def artifact(self) -> StoredArtifact:
-        """The artifact in a bucket, for backends that fetch it."""
-        return store_artifact(self.make)
+    def artifact(self) -> StoredArtifact | None:
+        """The artifact in a bucket, for backends that fetch it; None when an image holds the API."""
+        fetching = [
+            b for b in self.args.used_backends if b == "ec2" or (b == "fargate" and not self.args.image)
+        ]
+        return store_artifact(self.make) if fetching else None
+
+    @property
+    def stored(self) -> list[pulumi.Resource]:
+        """What must exist before anybody fetches the artifact."""
+        return [self.artifact.stored] if self.artifact else []
 
     @cached_property
     def network(self) -> Network:
@@ -64,7 +72,10 @@ class Host:
             return take_network(self.make)
         backends = [backend for backend in self.args.used_backends if backend != "lambda"]
         return make_network(
-            self.make, backends, bucket_arn=self.artifact.bucket_arn, table_arn=self.table.arn
+            self.make,
+            backends,
+            bucket_arn=self.artifact.bucket_arn if self.artifact else None,
+            table_arn=self.table.arn,
         )
 
     def environment(self, backend: str) -> dict[str, pulumi.Input[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import acm, ec2, lb, route53, s3, vpc
 
-from components.component import protection
+from components.hosted_zone import find_zone_id
 from components.iam import allow_principal
 from components.orchestrator_api.buckets import children, private_bucket
 from components.orchestrator_api.maker import Maker
@@ -67,7 +67,7 @@ class LoadBalancer:
 def make_load_balancer(make: Maker, network: Network, tasks: ec2.SecurityGroup) -> LoadBalancer:
     """An internal Application Load Balancer in both zones; with TLS when there is a domain and its zone."""
     args = make.args
-    tls = bool(args.domain) and args.zone_id is not None
+    tls = bool(args.domain) and args.dns_provider == "route53"
     port = 443 if tls else 80
     group = ec2.SecurityGroup(
         f"{make.name}-balancer-group",
@@ -129,10 +129,7 @@ def make_load_balancer(make: Maker, network: Network, tasks: ec2.SecurityGroup) 
         tags=make.tags("targets"),
         opts=make.child("targets"),
     )
-    host: pulumi.Output[str] | str = balancer.dns_name
-    certificate = None
-    if args.domain and args.zone_id is not None:
-        host, certificate = _certificate(make, args.zone_id)
+    host, certificate = _certificate(make) if tls else (balancer.dns_name, None)
     listener = lb.Listener(
         f"{make.name}-listener",
         load_balancer_arn=balancer.arn,
@@ -155,7 +152,7 @@ def make_load_balancer(make: Maker, network: Network, tasks: ec2.SecurityGroup) 
     )
 
 
-def _certificate(make: Maker, zone: pulumi.Input[str]) -> tuple[str, pulumi.Output[str]]:
+def _certificate(make: Maker) -> tuple[str, pulumi.Output[str]]:
     """A certificate of this Region for ``origin.<domain>``, which CloudFront alone asks for."""
     host = f"origin.{make.args.domain}"
     certificate = acm.Certificate(
@@ -168,7 +165,7 @@ def _certificate(make: Maker, zone: pulumi.Input[str]) -> tuple[str, pulumi.Outp
     option = certificate.domain_validation_options[0]
     record = route53.Record(
         f"{make.name}-origin-validation",
-        zone_id=zone,
+        zone_id=_zone_id(make),
         name=option.resource_record_name,
         type=option.resource_record_type,
         records=[option.resource_record_value],
@@ -185,8 +182,21 @@ def _certificate(make: Maker, zone: pulumi.Input[str]) -> tuple[str, pulumi.Outp
     return host, issued.certificate_arn
 
 
+def _zone_id(make: Maker) -> str:
+    """The zone of the domain: the one given, else looked up, in a preview too."""
+    if make.args.hosted_zone_id:
+        return make.args.hosted_zone_id
+    options = pulumi.InvokeOptions(parent=make.component)
+    return find_zone_id(
+        make.args.domain, lambda name: route53.get_zone(name=name, private_zone=False, opts=options).zone_id
+    )
+
+
 def _access_logs(make: Maker) -> tuple[s3.Bucket, s3.BucketPolicy]:
-    """The bucket of the access logs, kept as long as other logs."""
+    """The bucket of the access logs, kept as long as other logs.
+
+    It outlives the load balancer but is not protected: a switch to another backend must not be refused.
+    """
     args = make.args
     balancers = f"arn:{partition(args.region)}:elasticloadbalancing:{args.region}:"
     write = allow_principal(
@@ -199,7 +209,7 @@ def _access_logs(make: Maker) -> tuple[s3.Bucket, s3.BucketPolicy]:
             "ArnLike": {"aws:SourceArn": join(balancers, args.account_id, ":loadbalancer/*")},
         },
     )
-    bucket, policy = private_bucket(make, "balancer-logs", write, **protection(args.protect_data))
+    bucket, policy = private_bucket(make, "balancer-logs", write, retain_on_delete=True)
     s3.BucketLifecycleConfiguration(
         f"{make.name}-balancer-logs-lifecycle",
         bucket=bucket.id,

@@ -185,7 +185,7 @@ def make_network(
     make: Maker,
     backends: Sequence[str],
     *,
-    bucket_arn: pulumi.Input[str],
+    bucket_arn: pulumi.Input[str] | None,
     table_arn: pulumi.Input[str],
 ) -> Network:
     """A VPC of our own.

@@ -25,7 +25,7 @@ from components.orchestrator_api.permissions import partition, write_logs
 from components.orchestrator_api.vpc_origin import admit_cloudfront, make_vpc_origin
 
 FRONT_PORT = 8080
-DISK_GB = 10
+DISK_GB = 8
 DEFAULT_TYPE = "t4g.small"
 RELEASE_TIMEOUT_S = 1800
 """How long `pulumi up` waits for a release; a new instance first needs some minutes to start."""
@@ -52,6 +52,8 @@ class OnEc2:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._make = host.make
+        assert host.artifact is not None  # an instance always fetches it
+        self._artifact = host.artifact
         network = host.network
         self._namespace = f"{host.args.metric_namespace}/instance"
         self._logs = self._log_group()
@@ -131,7 +133,7 @@ class OnEc2:
             policy=pulumi.Output.json_dumps(
                 document(
                     *host.statements(),
-                    host.artifact.statement(),
+                    *self._artifact.statements(),
                     write_logs(self._logs.arn),
                     # The actions of the two agents name no resources (Service Authorization Reference).
                     allow(
@@ -194,7 +196,7 @@ class OnEc2:
         )
 
     def _release(self, instance: ec2.Instance) -> ssm.Association:
-        host, args, artifact = self._host, self._host.args, self._host.artifact
+        host, args, artifact = self._host, self._host.args, self._artifact
         made = ssm.Document(
             f"{host.name}-release-document",
             document_type="Command",

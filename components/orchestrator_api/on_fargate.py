@@ -74,7 +74,7 @@ class OnFargate:
             balancer,
             group,
             alarms,
-            ready=[*network.ready, *out, *policies, admitted, host.artifact.stored],
+            ready=[*network.ready, *out, *policies, admitted, *host.stored],
         )
         scaling.scale(self._make, cluster, service, balancer)
         origin = make_vpc_origin(
@@ -154,9 +154,11 @@ class OnFargate:
         )
 
     def _cluster(self) -> ecs.Cluster:
+        # A dozen paid metrics; the alarms do without them.
+        insights = "enabled" if self._host.args.protect_data else "disabled"
         cluster = ecs.Cluster(
             f"{self._host.name}-cluster",
-            settings=[ecs.ClusterSettingArgs(name="containerInsights", value="enabled")],
+            settings=[ecs.ClusterSettingArgs(name="containerInsights", value=insights)],
             tags=dict(self._host.args.tags),
             opts=self._host.child("cluster"),
         )
@@ -199,7 +201,7 @@ class OnFargate:
         role, policy = self._role(
             "task",
             "What the agent API may do on Fargate",
-            document(*host.statements(), host.artifact.statement()),
+            document(*host.statements(), *(host.artifact.statements() if host.artifact else [])),
         )
         definition = ecs.TaskDefinition(
             f"{host.name}-task",
@@ -217,7 +219,6 @@ class OnFargate:
                 [
                     container(
                         image=args.image or DEFAULT_IMAGE,
-                        own_image=bool(args.image),
                         environment={
                             **host.environment("fargate"),
                             "AWS_REGION": args.region,

@@ -64,9 +64,8 @@ def bootstrap() -> str:
 def container(
     *,
     image: str,
-    own_image: bool,
     environment: Mapping[str, pulumi.Input[str]],
-    artifact: StoredArtifact,
+    artifact: StoredArtifact | None,
     log_group: pulumi.Input[str],
     region: str,
 ) -> dict[str, Any]:
@@ -74,16 +73,15 @@ def container(
 
     Args:
         image: image by tag or digest.
-        own_image: whether the image holds the API itself; else it is Python, and the artifact is fetched.
         environment: of the API.
-        artifact: what to fetch.
+        artifact: what to fetch; None: the image holds the API itself.
         log_group: name of the log group.
         region: its Region.
     """
     serve = ["--host", "0.0.0.0", "--port", str(APP_PORT)]  # noqa: S104  # inside a task, behind its group
     variables: dict[str, pulumi.Input[str]] = dict(environment)
     command: dict[str, Any]
-    if own_image:
+    if artifact is None:
         command = {"command": ["python", "-m", "api_handler", *serve]}
     else:
         variables |= {

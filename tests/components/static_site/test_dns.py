@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.static_site.dns import find_zone_id, records_to_add
+from components.hosted_zone import find_zone_id
+from components.static_site.dns import records_to_add
 from tests.components.static_site.build import CERTIFICATE, DOMAIN, TAGS, deployed
 
 CERT = "aws:acm/certificate:Certificate"
