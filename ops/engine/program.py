@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import runpy
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,12 @@ from pathlib import Path
 
 OUTPUT_STRINGS_RAISE = "PULUMI_ERROR_OUTPUT_STRING"
 """Makes an f-string of an Output an error instead of a text that goes online (pulumi.Output.__str__)."""
+
+
+_LOOP_END_S = 15.0
+"""How long the program of a failed run may take to notice that its engine is gone."""
+_LOOP_IDLE_S = 0.3
+"""How long the SDK may take to close an event loop that has stopped."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +57,44 @@ class InlineProgram:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self.failure: ProgramFailure | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self) -> None:
         self.failure = None
+        self._loop = asyncio.get_running_loop()
         try:
             with surroundings(self._root):
                 runpy.run_path(str(self._root / "__main__.py"), run_name="__main__")
         except BaseException as problem:
             self.failure = describe(problem, self._root)
             raise
+
+    def release(self) -> None:
+        """Closes the event loop of a run whose engine stopped half-way.
+
+        The SDK's language server then fails before it comes to that (``log.debug`` finds no engine in the
+        ``finally`` of pulumi.automation._server), and its sockets would stay open.
+        """
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        started = idle = time.monotonic()
+        while (now := time.monotonic()) - started < _LOOP_END_S and now - idle < _LOOP_IDLE_S:
+            if loop.is_closed():
+                return
+            idle = now if loop.is_running() else idle
+            time.sleep(0.02)
+        if loop.is_closed() or loop.is_running():
+            return
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+
+        async def settle() -> None:
+            await asyncio.gather(*pending, return_exceptions=True)
+
+        loop.run_until_complete(settle())
+        loop.close()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from ops.engine.result import PropertyChange, RunResult, Step
+from ops.engine.result import PropertyChange, RunResult, Step, at_path
+from ops.engine.standin.differences import differences
 
 SIGNS: Mapping[str, tuple[str, str]] = {
     "create": ("+", "green"),
@@ -67,8 +68,32 @@ def _branch(parent: str, children: Mapping[str, list[Step]], depth: int) -> Iter
             line.append(f"{step.type.rsplit(':', 1)[-1]} {step.name}", style="bold")
         yield line
         for change in step.changes:
-            yield _change_line(change, depth + 2)
+            for shown in _inside_json(change):
+                yield _change_line(shown, depth + 2)
         yield from _branch(step.urn, children, depth + 1)
+
+
+def _inside_json(change: PropertyChange) -> list[PropertyChange]:
+    """A changed JSON document (a policy, a dashboard) as the changes inside it; anything else as it is."""
+    old, new = _document(change.old), _document(change.new)
+    if old is None or new is None:
+        return [change]
+    inner = [
+        PropertyChange(
+            f"{change.path} → {path}", kind, change.replaces, at_path(old, path), at_path(new, path)
+        )
+        for path, kind in differences(old, new)
+    ]
+    return inner or [change]
+
+
+def _document(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, str) or not value.startswith("{"):
+        return None
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
 
 
 def _change_line(change: PropertyChange, depth: int) -> Text:
@@ -80,10 +105,21 @@ def _change_line(change: PropertyChange, depth: int) -> Text:
     elif change.kind == "delete":
         line.append(_value(change.old))
     else:
-        line.append(f"{_value(change.old)} → {_value(change.new)}")
+        line.append(" → ".join(_values(change.old, change.new)))
     if change.replaces:
         line.append("  forces a new resource", style="magenta")
     return line
+
+
+def _values(old: Any, new: Any) -> tuple[str, str]:
+    """Both values; of two long texts the part around the first difference."""
+    if isinstance(old, str) and isinstance(new, str) and max(len(old), len(new)) > _VALUE_WIDTH:
+        same = next(
+            (i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+        )
+        start = max(0, same - _VALUE_WIDTH // 3)
+        old, new = (f"…{text[start:]}" if start else text for text in (old, new))
+    return _value(old), _value(new)
 
 
 def _value(value: Any) -> str:

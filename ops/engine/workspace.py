@@ -36,6 +36,11 @@ Operation = Literal["preview", "up", "refresh", "destroy"]
 OWN_PASSPHRASE = "orchestrator-offline"  # noqa: S105 - guards nothing: the values it encrypts are made up
 DEFAULT_REGION = "us-east-1"
 
+# The program is served from this process; when the engine stops it half-way, gRPC logs tracebacks of calls
+# that found nobody, some of them when all is over. Why the engine stopped is told by its own messages, and
+# what goes wrong in a handler of ours reaches the engine as the call's status.
+logging.getLogger("grpc._server").disabled = True
+
 _QUIET = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_DISABLE_CI_DETECTION": "true"}
 
 
@@ -56,19 +61,6 @@ class _Stack(auto.Stack):
 
     def info(self, show_secrets: bool = True) -> Any:
         return ()
-
-
-@contextlib.contextmanager
-def _quiet_grpc() -> Iterator[None]:
-    """The program is served from this process; when the engine stops it half-way, gRPC logs tracebacks of
-    calls that found nobody. Why the engine stopped is told by its own messages."""
-    logger = logging.getLogger("grpc._server")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 class _OwnWorkspace(auto.LocalWorkspace):
@@ -115,9 +107,9 @@ class Session:
         self.collector = EventCollector()
         method: Callable[..., Any] = getattr(self.stack, operation)
         try:
-            with _quiet_grpc():
-                method(on_event=self.collector, color="never", **options)
+            method(on_event=self.collector, color="never", **options)
         except CommandError as problem:
+            self.program.release()
             raise self._explained(problem) from None
         return self.collector.result()
 
@@ -127,8 +119,8 @@ class Session:
         if held:
             raise OpsError(
                 f"nothing was deleted: {len(held)} resource(s) hold data and are protected: "
-                f"{', '.join(map(repr, held))}. If the data may go, set protectData to false, run `up`, and try "
-                "again."
+                f"{', '.join(map(repr, held))}. If the data may go, set protectData to false, run `up`, and "
+                "try again."
             )
 
     def exported(self) -> list[dict[str, Any]]:

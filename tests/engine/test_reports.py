@@ -113,6 +113,28 @@ def test_what_does_not_change_is_not_in_the_tree() -> None:
     assert list(render.tree(RunResult(steps=[same]))) == []
 
 
+def test_a_changed_document_is_shown_by_what_changed_inside() -> None:
+    old = '{"Statement": [{"Action": "s3:GetObject", "Sid": "x"}], "Version": "1"}'
+    new = '{"Statement": [{"Action": "s3:PutObject", "Sid": "x"}], "Version": "1"}'
+    step = Step(
+        "update", "aws:s3/bucketPolicy:BucketPolicy", "p", BUCKET, "", True,
+        (PropertyChange("policy", "update", False, old, new),),
+    )  # fmt: skip
+    lines = [line.plain.strip() for line in render.tree(RunResult(steps=[step]))]
+    assert lines[1:] == ['~ policy → Statement[0].Action: "s3:GetObject" → "s3:PutObject"']
+
+
+def test_long_texts_are_shown_where_they_differ() -> None:
+    change = PropertyChange(
+        "code", "update", False, "a" * 100 + "OLD" + "b" * 100, "a" * 100 + "NEW" + "b" * 100
+    )
+    step = Step("update", "aws:cloudfront/function:Function", "f", BUCKET, "", True, (change,))
+    line = list(render.tree(RunResult(steps=[step])))[1].plain
+    assert "OLD" in line
+    assert "NEW" in line
+    assert len(line) < 200
+
+
 def test_the_sums() -> None:
     result = collected()
     assert render.counts_line(result) == "1 to create, 1 to replace"

@@ -37,6 +37,12 @@ def changes(type_token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
     return [Change(path, kind, forces_replacement(type_token, path)) for path, kind in found]
 
 
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Path and kind (``add``, ``delete``, ``update``) of every innermost difference."""
+    for key in sorted({*old, *new}):
+        yield from _differences(old.get(key), new.get(key), _step(key).removeprefix("."))
+
+
 def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
     if old == new:
         return
