@@ -88,6 +88,7 @@ def _lines(
                 free=free,
                 usd=(charge.quantity - free) * price.usd,
                 note=charge.note,
+                common=charge.common,
             )
         )
     return lines

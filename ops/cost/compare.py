@@ -76,8 +76,14 @@ class Column:
     estimates: Mapping[str, Estimate]
 
     def backend(self, profile: str) -> float:
-        """USD a month of the backend's own resources."""
-        return self.estimates[profile].of(API)
+        """USD a month of the backend's own resources: without what the API has on every backend alike."""
+        return sum(
+            line.usd for line in self.estimates[profile].lines if line.component == API and not line.common
+        )
+
+    def common(self, profile: str) -> float:
+        """USD a month of the API's table, its own logs and metrics."""
+        return self.estimates[profile].of(API) - self.backend(profile)
 
     @property
     def share(self) -> float | None:

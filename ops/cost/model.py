@@ -19,11 +19,13 @@ class Charge:
         price: key in the price file.
         quantity: in the price's unit.
         note: what the quantity is made of, in a few words.
+        common: whether the API has it on every backend alike (its table, its own logs and metrics).
     """
 
     price: str
     quantity: float
     note: str = ""
+    common: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Line:
         quantity: all of it; ``free`` of it is within an always-free allowance.
         usd: what is left to pay.
         note: what the quantity is made of.
+        common: of the charge.
     """
 
     component: str
@@ -50,6 +53,7 @@ class Line:
     free: float
     usd: float
     note: str = ""
+    common: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

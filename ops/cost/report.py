@@ -134,6 +134,9 @@ def side_by_side(
         table.add_row(f"backend, {name}", *(money(c.backend(name)) for c in columns))
     table.add_section()
     for name in profiles:
+        table.add_row(f"API alike, {name}", *(money(c.common(name)) for c in columns))
+    table.add_section()
+    for name in profiles:
         table.add_row(f"whole stack, {name}", *(money(c.estimates[name].total) for c in columns))
     table.add_section()
     if AGREED_LOAD in profiles:
@@ -143,7 +146,9 @@ def side_by_side(
     console.print(table)
     console.print()
     console.print(
-        f"backend: the resources of {API}; whole stack: with site, secrets and monitoring.", markup=False
+        f"backend: the resources of {API} that run it; API alike: its table, own logs and metrics, the same "
+        "on every backend; whole stack: with site, secrets and monitoring.",
+        markup=False,
     )
     console.print(allowances(count_free), markup=False)
     for name, model in spent.items():
@@ -199,6 +204,7 @@ def column_data(column: Column) -> dict[str, Any]:
         "title": column.variant.title,
         "settings": dict(column.variant.settings),
         "backend": {name: round(column.backend(name), 4) for name in column.estimates},
+        "common": {name: round(column.common(name), 4) for name in column.estimates},
         "stack": {name: round(e.total, 4) for name, e in column.estimates.items()},
         "first_estimate": column.variant.expected_usd,
         "share": column.share,

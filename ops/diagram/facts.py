@@ -217,7 +217,7 @@ def _private(plan: Plan) -> tuple[str, list[Card]]:
     for service in plan.all("aws:ecs/service:Service"):
         cards.append(_service(plan, service))
     for instance in plan.all("aws:ec2/instance:Instance"):
-        if instance.inputs.get("sourceDestCheck") is not False:
+        if not _is_nat(plan, instance):
             cards.append(
                 Card(
                     "compute",
@@ -250,7 +250,7 @@ def _egress(plan: Plan) -> str:
     gateways = len(plan.all("aws:ec2/natGateway:NatGateway"))
     if gateways:
         return count(gateways, "NAT gateway")
-    if any(i.inputs.get("sourceDestCheck") is False for i in plan.all("aws:ec2/instance:Instance")):
+    if any(_is_nat(plan, instance) for instance in plan.all("aws:ec2/instance:Instance")):
         return "one NAT instance"
     interfaces = [
         e
@@ -261,6 +261,13 @@ def _egress(plan: Plan) -> str:
         if (service.inputs.get("networkConfiguration") or {}).get("assignPublicIp"):
             return "addresses of the tasks, nothing inbound"
     return count(len(interfaces), "interface endpoint") if interfaces else "of the existing VPC"
+
+
+def _is_nat(plan: Plan, instance: PlannedResource) -> bool:
+    """Whether an instance forwards the traffic of others: it, or its interface, checks no destination."""
+    interfaces = plan.all("aws:ec2/networkInterface:NetworkInterface")
+    own = [i for i in interfaces if i.urn in instance.depends_on]
+    return any(r.inputs.get("sourceDestCheck") is False for r in (instance, *own))
 
 
 def _services(plan: Plan) -> Iterator[Card]:

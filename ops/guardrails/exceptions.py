@@ -15,7 +15,7 @@ from ops.plan import Plan
 
 FILE = Path(__file__).with_name("exceptions.toml")
 UNUSED = "exception-unused"
-_KEYS = {"id", "policy", "resource", "subjects", "when", "reason", "source"}
+_KEYS = {"id", "policy", "resource", "subjects", "when", "beside", "reason", "source"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class Exemption:
         subjects: patterns; every subject of the finding must fit one; empty: any finding of the policy.
         when: settings under which the entry counts, key to allowed values; ``stack`` and ``region`` too;
             ``!value``: any but this one.
+        beside: patterns of other resources that must be planned too; ``!pattern``: must not be.
         reason: why it is right.
         source: AWS page that shows it cannot be done otherwise, or "".
     """
@@ -39,6 +40,7 @@ class Exemption:
     reason: str
     subjects: tuple[str, ...] = ()
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     source: str = ""
 
     def excuses(self, finding: Finding) -> bool:
@@ -56,9 +58,15 @@ class Exemption:
         )
 
     def counts_in(self, plan: Plan) -> bool:
-        """Whether the stack's settings are those the entry was written for, and its resource is planned."""
+        """Whether settings and neighbours are those the entry is for, and its resource is planned."""
         settings_fit = all(_fits(_value(plan, key), values) for key, values in self.when.items())
-        return settings_fit and any(fnmatchcase(label(r), self.resource) for r in plan.custom())
+        labels = [label(r) for r in plan.custom()]
+
+        def planned(pattern: str) -> bool:
+            return any(fnmatchcase(name, pattern) for name in labels)
+
+        beside = all(not planned(p[1:]) if p.startswith("!") else planned(p) for p in self.beside)
+        return settings_fit and beside and planned(self.resource)
 
 
 def _fits(value: str, allowed: tuple[str, ...]) -> bool:
@@ -107,6 +115,7 @@ def _entry(raw: Mapping[str, Any]) -> Exemption:
         reason=raw["reason"],
         subjects=tuple(raw.get("subjects", ())),
         when={k: tuple(map(_text, as_list(v))) for k, v in raw.get("when", {}).items()},
+        beside=tuple(as_list(raw.get("beside"))),
         source=raw.get("source", ""),
     )
 

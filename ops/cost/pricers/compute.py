@@ -156,7 +156,7 @@ def instance(resource: PlannedResource, world: World) -> Iterator[Charge]:
     addresses = [e for e in world.all("aws:ec2/eip:Eip") if _attached_to(e, resource, world)]
     if resource.inputs.get("associatePublicIpAddress") and not addresses:
         yield Charge(price="public_ipv4_hour", quantity=world.usage.hours)
-    if is_nat(resource):
+    if is_nat(resource, world):
         yield Charge(
             price="internet_out_gb",
             quantity=egress_gb(world),
@@ -166,9 +166,11 @@ def instance(resource: PlannedResource, world: World) -> Iterator[Charge]:
         yield Charge(price="custom_metric_month", quantity=world.usage.agent_metrics, note="CloudWatch agent")
 
 
-def is_nat(resource: PlannedResource) -> bool:
-    """Whether an instance forwards the traffic of others."""
-    return resource.inputs.get("sourceDestCheck") is False
+def is_nat(resource: PlannedResource, world: World) -> bool:
+    """Whether an instance forwards the traffic of others: it, or its interface, checks no destination."""
+    interfaces = world.all("aws:ec2/networkInterface:NetworkInterface")
+    own = [i for i in interfaces if i.urn in resource.depends_on]
+    return any(r.inputs.get("sourceDestCheck") is False for r in (resource, *own))
 
 
 def _attached_to(address: PlannedResource, resource: PlannedResource, world: World) -> bool:

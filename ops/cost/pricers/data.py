@@ -40,11 +40,13 @@ def bucket_object(resource: PlannedResource, world: World) -> Iterator[Charge]:
 def table(resource: PlannedResource, world: World) -> Iterator[Charge]:
     usage = world.usage
     gb = usage.requests / 1e6 * usage.table_gb_per_million
-    yield Charge(price="dynamodb_write", quantity=usage.requests * usage.table_writes_per_request)
-    yield Charge(price="dynamodb_read", quantity=usage.requests * usage.table_reads_per_request)
-    yield Charge(price="dynamodb_gb_month", quantity=gb)
+    writes = usage.requests * usage.table_writes_per_request
+    reads = usage.requests * usage.table_reads_per_request
+    yield Charge(price="dynamodb_write", quantity=writes, common=True)
+    yield Charge(price="dynamodb_read", quantity=reads, common=True)
+    yield Charge(price="dynamodb_gb_month", quantity=gb, common=True)
     if nested(resource.inputs, "pointInTimeRecovery", "enabled"):
-        yield Charge(price="dynamodb_pitr_gb_month", quantity=gb)
+        yield Charge(price="dynamodb_pitr_gb_month", quantity=gb, common=True)
 
 
 @priced("Secrets Manager", "aws:secretsmanager/secret:Secret")

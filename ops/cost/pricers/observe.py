@@ -44,12 +44,16 @@ def log_group(resource: PlannedResource, world: World) -> Iterator[Charge]:
     kinds = log_kinds(resource, world)
     kb = sum(_KB_PER_REQUEST[kind](world) for kind in kinds)
     gb = kb / world.gb
-    yield Charge(price="logs_ingested_gb", quantity=gb, note=", ".join(sorted(kinds)) or "rarely written")
+    common = kinds == {"application"}
+    note = ", ".join(sorted(kinds)) or "rarely written"
+    yield Charge(price="logs_ingested_gb", quantity=gb, note=note, common=common)
     # A full retention is stored once the stack has been running that long.
     months = float(resource.inputs.get("retentionInDays") or 365) / 30.4
-    yield Charge(price="logs_stored_gb_month", quantity=gb * months * usage.log_compression)
+    yield Charge(price="logs_stored_gb_month", quantity=gb * months * usage.log_compression, common=common)
     if "application" in kinds and world.in_use:
-        yield Charge(price="custom_metric_month", quantity=usage.custom_metrics, note="embedded metrics")
+        yield Charge(
+            price="custom_metric_month", quantity=usage.custom_metrics, note="embedded metrics", common=True
+        )
 
 
 _KB_PER_REQUEST = {
@@ -71,8 +75,6 @@ def log_kinds(group: PlannedResource, world: World) -> set[str]:
         "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": ("edge access",),
         "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": ("firewall",),
         "aws:ec2/flowLog:FlowLog": ("flow",),
-        "aws:ssm/association:Association": ("application",),
-        "aws:ec2/instance:Instance": ("application",),
     }
     for type_, found in references.items():
         for user in world.all(type_):
@@ -84,7 +86,16 @@ def log_kinds(group: PlannedResource, world: World) -> set[str]:
                 if not _answers_requests(user, world):
                     continue
             kinds.update(found)
+    if not kinds and _written_by_an_instance(group, world):
+        kinds.add("application")
     return kinds
+
+
+def _written_by_an_instance(group: PlannedResource, world: World) -> bool:
+    """The log group that the role of an instance may write to: the agent's settings are within a script."""
+    instances = [i for i in world.all("aws:ec2/instance:Instance") if i.inputs.get("iamInstanceProfile")]
+    policies = [p for p in world.all("aws:iam/rolePolicy:RolePolicy") if group.urn in p.depends_on]
+    return bool(instances) and any("logs:PutLogEvents" in str(p.inputs.get("policy")) for p in policies)
 
 
 def _mentions(user: PlannedResource, group: PlannedResource) -> bool:
