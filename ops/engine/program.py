@@ -23,6 +23,10 @@ _LOOP_IDLE_S = 0.3
 """How long the SDK may take to close an event loop that has stopped."""
 
 
+_LOOP_TURNS = 50
+"""Turns of the loop in which cancelled tasks may end: each wakes those that waited for it."""
+
+
 @dataclass(frozen=True)
 class ProgramFailure:
     """Why the program ended early.
@@ -86,14 +90,16 @@ class InlineProgram:
             time.sleep(0.02)
         if loop.is_closed() or loop.is_running():
             return
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-
-        async def settle() -> None:
-            await asyncio.gather(*pending, return_exceptions=True)
-
-        loop.run_until_complete(settle())
+        # The SDK's handler stops the loop at the first failed call; here every task is to come to its end.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        for _ in range(_LOOP_TURNS):
+            pending = asyncio.all_tasks(loop)
+            for task in pending:
+                task.cancel()
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            if not pending:
+                break
         loop.close()
 
 
