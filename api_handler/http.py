@@ -153,7 +153,6 @@ def _too_large() -> ApiError:
         "body_too_large",
         "The body is larger than 1 MiB.",
         details={"max_bytes": MAX_BODY},
-        headers=[("Connection", "close")],
     )
 
 

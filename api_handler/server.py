@@ -27,6 +27,7 @@ from api_handler.settings import Settings, SettingsError, load_settings
 
 GRACE_S = 30
 HEADERS_TIMEOUT_S = 15.0
+UNREAD_BODY_S = 10.0
 MAX_HEADERS = 64 * 1024
 
 
@@ -155,6 +156,17 @@ class _Protocol(H11Protocol):
 
     def _give_up(self) -> None:
         if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            # Answered before the body was read: the rest is thrown away, so that the client
+            # can read the answer instead of a reset; but not for ever.
+            self._patience = self.loop.call_later(UNREAD_BODY_S, self._stop_reading)
+
+    def _stop_reading(self) -> None:
+        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

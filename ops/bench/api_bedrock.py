@@ -8,12 +8,10 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
 import struct
-import sys
 import threading
 import time
 import zlib
@@ -245,29 +243,3 @@ class LocalBedrock:
         await writer.drain()
         call.done = True
         return True
-
-
-def main() -> None:
-    """Serve one endless kind of answer until the standard input closes: for the benchmark."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tokens", type=int, default=40)
-    parser.add_argument("--gap-ms", type=float, default=20.0)
-    options = parser.parse_args()
-
-    def script(body: dict[str, Any], number: int) -> Iterator[Step]:
-        yield "event", "messageStart", {"role": "assistant"}
-        for _ in range(options.tokens):
-            yield "sleep", options.gap_ms / 1000
-            # The time of sending travels in the token: the reader at the other end knows the delay added.
-            text = f"{time.monotonic():.6f} "
-            yield "event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}}
-        yield from ending("end_turn", (10, options.tokens))
-
-    with LocalBedrock(script) as server:
-        print(server.port, flush=True)
-        sys.stdin.read()
-        print(json.dumps([len(call.produced) for call in server.calls]), flush=True)
-
-
-if __name__ == "__main__":
-    main()

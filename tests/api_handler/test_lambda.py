@@ -16,7 +16,8 @@ import pytest
 
 from api_handler.lambda_events import NotHttp, to_scope
 from ops.bench.api_bedrock import LocalBedrock, text_reply
-from tests.api_handler.running import MODEL, Invoked, LambdaApi, LocalRuntime, _LambdaStream
+from ops.bench.api_runtime import Invoked, LocalRuntime
+from tests.api_handler.running import MODEL, LambdaApi, _LambdaStream
 from tests.api_handler.test_faults import BODY, START, WORD
 from tests.api_handler.test_runs import until
 
@@ -106,7 +107,7 @@ def test_tokens_are_not_held_back(lambda_api: LambdaApi, bedrock: LocalBedrock) 
     for told in lambda_api.stream("/orchestrate", BODY).events():
         if told["type"] == "token":
             times.append(time.monotonic())
-    produced = [at for at in bedrock.calls[0].produced[1:5]]
+    produced = bedrock.calls[0].produced[1:5]
     assert len(times) == 4
     assert max(got - made for got, made in zip(times, produced, strict=True)) < 0.05
 

@@ -1,0 +1,242 @@
+"""``ops bench api``: the agent API beside the usual programs, side by side in one run, as ratios."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ops.bench import api_cold, api_streams, api_usual
+from ops.errors import OpsError, UsageError
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "benchmarks" / "api.md"
+MODEL = "amazon.nova-lite-v1:0"
+TARGETS = {
+    "cold": 0.25,
+    "one": 3.0,
+    "many": 50.0,
+    "health": 20.0,
+    "memory": 0.5,
+}
+"""Cold start over FastAPI's; p95 token delay in ms with one and with 64 streams; p95 of health in ms; MB a stream."""
+
+_EPILOG = """\
+The artifact as it is deployed, beside FastAPI + Mangum + boto3 and a plain handler with boto3, both on
+Lambda's own interface client; then uvicorn with the API and with FastAPI + boto3, streaming from a local
+model. FastAPI and the rest are installed into an environment under .cache, never into the project.
+
+Exit codes: 0 within the targets; 1 outside one of them.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The benchmark's options."""
+    parser.epilog = _EPILOG
+    parser.add_argument("--rounds", type=int, default=9, help="cold starts of each (default: 9)")
+    parser.add_argument("--streams", type=int, default=64, help="streams at once (default: 64)")
+    parser.add_argument(
+        "--tokens", type=int, default=150, help="tokens of a stream, 20 ms apart (default: 150)"
+    )
+    parser.add_argument("--no-write", action="store_true", help="print, and leave the page as it is")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, write the page; 1 when a target is missed."""
+    for name in ("rounds", "streams", "tokens"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}: at least 1")
+    cache = ROOT / ".cache" / "bench-api"
+    cache.mkdir(parents=True, exist_ok=True)
+    ours, python = _artifact(cache)
+    usual = _usual(cache, python)
+    candidates = [
+        api_cold.Candidate("this API", [str(ours / "bootstrap-wrapper"), python], ours, _environ()),
+        _ric("FastAPI + Mangum + boto3", "usual_fastapi.handler", usual),
+        _ric("plain handler + boto3", "usual_plain.handler", usual),
+    ]
+    api_cold.measure(candidates, args.rounds, lambda text: print(text, file=sys.stderr))
+    streams = {}
+    for name, command, folder, environ in (
+        ("this API", [python, "-m", "api_handler"], ours, {**_environ(), "PYTHONPATH": str(ours)}),
+        (
+            "FastAPI + boto3",
+            [str(usual / "bin/python"), "-m", "uvicorn", "usual_fastapi:app", "--log-level=warning"],
+            usual / "app",
+            _usual_environ(),
+        ),
+    ):
+        for count in (1, args.streams):
+            print(f"{count} streams: {name}", file=sys.stderr)
+            port = _free_port()
+            streams[name, count] = api_streams.measure(
+                [*command, "--port", str(port)], folder, environ, port, count, args.tokens, 20.0
+            )
+    page, missed = _page(candidates, streams, args, os.path.getsize(_zip(cache)))
+    print(page)
+    if not args.no_write:
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page)
+    return 1 if missed else 0
+
+
+def _artifact(cache: Path) -> tuple[Path, str]:
+    """The artifact as it is deployed, unpacked; and an interpreter of its runtime."""
+    from components.orchestrator_api.artifact import RUNTIME, build
+    from components.orchestrator_api.artifact_compile import find_interpreter
+
+    artifact = build(ROOT)
+    python = find_interpreter(RUNTIME)
+    if python is None:
+        raise OpsError(
+            f"the benchmark needs {RUNTIME}; mend: uv python install {RUNTIME.removeprefix('python')}"
+        )
+    folder = cache / f"artifact-{artifact.sha256[:16]}"
+    if not folder.exists():
+        with zipfile.ZipFile(ROOT / artifact.path) as archive:
+            archive.extractall(folder)
+        (folder / "bootstrap-wrapper").chmod(0o755)
+    (cache / "zip").write_text(artifact.path)
+    return folder, python
+
+
+def _zip(cache: Path) -> Path:
+    return ROOT / (cache / "zip").read_text()
+
+
+def _usual(cache: Path, python: str) -> Path:
+    """An environment with the usual programs and their packages."""
+    from importlib.metadata import version
+
+    folder = cache / "usual"
+    packages = [*api_usual.PACKAGES, f"boto3=={version('boto3')}"]
+    mark = folder / "installed.json"
+    if not mark.is_file() or json.loads(mark.read_text()) != packages:
+        print("installing " + ", ".join(packages), file=sys.stderr)
+        subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, *packages], check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise OpsError("the packages to compare with cannot be installed:\n" + done.stderr[-2000:])
+        mark.write_text(json.dumps(packages))
+    (folder / "app").mkdir(exist_ok=True)
+    (folder / "app/usual_fastapi.py").write_text(api_usual.FASTAPI)
+    (folder / "app/usual_plain.py").write_text(api_usual.PLAIN)
+    # Compiled, as pip compiles packages: neither side pays for its sources.
+    subprocess.run([str(folder / "bin/python"), "-m", "compileall", "-q", str(folder / "app")], check=True)
+    return folder
+
+
+def _ric(name: str, handler: str, usual: Path) -> api_cold.Candidate:
+    command = [str(usual / "bin/python"), "-m", "awslambdaric", handler]
+    return api_cold.Candidate(name, command, usual / "app", {**_usual_environ(), "_HANDLER": handler})
+
+
+def _environ() -> dict[str, str]:
+    keys = json.dumps([{"name": "benchmark", "key": api_cold.KEY}])
+    return {"API_KEYS": keys, "BEDROCK_MODELS": json.dumps([MODEL])}
+
+
+def _usual_environ() -> dict[str, str]:
+    return {"API_KEY": api_cold.KEY, "MODEL_ID": MODEL}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _page(
+    candidates: list[api_cold.Candidate],
+    streams: dict[tuple[str, int], api_streams.Result],
+    args: argparse.Namespace,
+    size: int,
+) -> tuple[str, bool]:
+    """The page, and whether a target is missed."""
+    median = statistics.median
+    fastapi = candidates[1]
+    cold = [
+        f"| {item.name} | {median(item.cold_ms):.0f} ({min(item.cold_ms):.0f}–{max(item.cold_ms):.0f}) "
+        f"| {median(item.cold_cpu_ms):.0f} | {median(item.cold_ms) / median(fastapi.cold_ms):.2f} "
+        f"| {median(item.cold_cpu_ms) / median(fastapi.cold_cpu_ms):.2f} "
+        f"| {median(item.request_us):.0f} | {median(item.rss_mb):.0f} |"
+        for item in candidates
+    ]
+    many = args.streams
+    rows = [
+        f"| {name}, {count} | {_quantile(item.delays_ms, 0.5):.1f} | {_quantile(item.delays_ms, 0.95):.1f} "
+        f"| {_quantile(item.delays_ms, 0.99):.1f} | {_quantile(item.health_ms, 0.95):.1f} "
+        f"| {item.cpu_share:.2f} | {item.stream_mb:.2f} | {item.wall_s:.1f} |"
+        for (name, count), item in streams.items()
+    ]
+    one, full = streams["this API", 1], streams["this API", many]
+    figures: list[tuple[str, float, float, Callable[[float], str]]] = [
+        ("cold start over FastAPI's", median(candidates[0].cold_ms) / median(fastapi.cold_ms), TARGETS["cold"],
+         lambda value: f"{value:.2f}"),
+        ("token delay p95, one stream, ms", _quantile(one.delays_ms, 0.95), TARGETS["one"], lambda value: f"{value:.1f}"),
+        (f"token delay p95, {many} streams, ms", _quantile(full.delays_ms, 0.95), TARGETS["many"],
+         lambda value: f"{value:.1f}"),
+        (f"health p95, {many} streams, ms", _quantile(full.health_ms, 0.95), TARGETS["health"],
+         lambda value: f"{value:.1f}"),
+        ("memory of an open stream, MB", full.stream_mb, TARGETS["memory"], lambda value: f"{value:.2f}"),
+        ("artifact, MB", size / 1e6, 6.0, lambda value: f"{value:.2f}"),
+    ]  # fmt: skip
+    missed = any(value > target for _, value, target, _ in figures)
+    told = [
+        f"| {name} | {show(value)} | ≤ {target:g} | {'yes' if value <= target else '**no**'} |"
+        for name, value, target, show in figures
+    ]
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    load = os.getloadavg()[0]
+    return (
+        "\n".join(
+            [
+                "# The agent API beside the usual programs",
+                "",
+                f"Written by `python -m ops bench api` on {today}: {args.rounds} cold starts of each in turns, "
+                f"{args.tokens} tokens a stream, 20 ms apart; Python 3.13 everywhere, "
+                f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, load {load:.1f} at the end. "
+                "Ratios travel between machines; milliseconds do not.",
+                "",
+                "| target | measured | wanted | met |",
+                "| --- | ---: | ---: | --- |",
+                *told,
+                "",
+                "## Cold start to the first answer (`GET /agents`), through the Runtime API",
+                "",
+                "| | ms, median (range) | CPU ms | ratio | CPU ratio | CPU µs a request | RSS MB |",
+                "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+                *cold,
+                "",
+                "Ratios are against FastAPI. All code is compiled. *This API* imports its SDK in a thread "
+                "meanwhile: the CPU up to the first answer holds a part of that, and the first model call finds it done.",
+                "",
+                "## Streams",
+                "",
+                "| server, streams | delay p50 ms | p95 | p99 | health p95 ms | CPU share | MB a stream | wall s |",
+                "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+                *rows,
+                "",
+                "Delay: from the model's sending of a token to its arrival at the client, both on one clock. The server "
+                "has a core of its own; model and clients share the other. FastAPI streams from a synchronous generator, "
+                "as the examples do: 40 threads serve it, the next streams wait.",
+                "",
+            ]
+        ),
+        missed,
+    )
