@@ -37,18 +37,31 @@ class Instance:
 
     Args:
         root: ``/``, or another folder in tests.
+        slots: the two ports.
         start_timeout_s: seconds a release may take to get healthy.
         settle_s: seconds it must stay healthy after the switch.
         lock_timeout_s: seconds to wait for another deployment.
+        pause_s: seconds between two checks.
         reserve: bytes that must stay free.
     """
 
-    def __init__(self, root, start_timeout_s=90.0, settle_s=10.0, lock_timeout_s=600.0, reserve=200_000_000):
+    def __init__(
+        self,
+        root,
+        slots=SLOTS,
+        start_timeout_s=90.0,
+        settle_s=10.0,
+        lock_timeout_s=600.0,
+        pause_s=0.5,
+        reserve=200_000_000,
+    ):
         self.base = os.path.join(root, "opt/api")
         self.state = os.path.join(root, "var/lib/api")
+        self.slots = slots
         self.start_timeout_s = start_timeout_s
         self.settle_s = settle_s
         self.lock_timeout_s = lock_timeout_s
+        self.pause_s = pause_s
         self.reserve = reserve
         for folder in (self.state, self.releases, os.path.join(self.base, "slots")):
             os.makedirs(folder, exist_ok=True)
@@ -75,7 +88,7 @@ class Instance:
                 port = int(file.read())
         except (OSError, ValueError):
             return None
-        return port if port in SLOTS and self.release_of(port) else None
+        return port if port in self.slots and self.release_of(port) else None
 
     @contextlib.contextmanager
     def locked(self):
@@ -89,7 +102,7 @@ class Instance:
                 except OSError:
                     if time.monotonic() > deadline:
                         raise ReleaseError("another deployment is still running") from None
-                    time.sleep(0.2)
+                    time.sleep(self.pause_s)
             yield
 
     def systemctl(self, *words):
@@ -114,7 +127,7 @@ class Instance:
             row = row + 1 if self.healthy(port) else 0
             if row == 3:
                 return True
-            time.sleep(0.2)
+            time.sleep(self.pause_s)
         return False
 
     def stays_healthy(self, port):
@@ -125,7 +138,7 @@ class Instance:
             missed = 0 if self.healthy(port) else missed + 1
             if missed == 2:
                 return False
-            time.sleep(0.2)
+            time.sleep(self.pause_s)
         return True
 
     def start(self, port, release):
@@ -230,7 +243,7 @@ def free(instance):
 
 def prune(instance, keep):
     """Removes releases that no slot runs and ``keep`` does not name."""
-    used = {instance.release_of(port) for port in SLOTS} | set(keep)
+    used = {instance.release_of(port) for port in instance.slots} | set(keep)
     for name in os.listdir(instance.releases):
         if name not in used:
             shutil.rmtree(os.path.join(instance.releases, name), ignore_errors=True)
@@ -249,7 +262,7 @@ def previous(instance):
 def replace(instance, name):
     """Starts a release in the free slot, checks it, switches, and falls back when it does not hold."""
     old = instance.live()
-    port = next(p for p in SLOTS if p != old)
+    port = next(p for p in instance.slots if p != old)
     try:
         instance.start(port, name)
         if not instance.gets_healthy(port):
@@ -270,7 +283,7 @@ def replace(instance, name):
 def heal(instance, port, name):
     """The wanted release is live: sees that it answers; restarts it, then goes back to the one before."""
     if instance.healthy(port) or instance.gets_healthy(port):
-        other = next(p for p in SLOTS if p != port)
+        other = next(p for p in instance.slots if p != port)
         if instance.release_of(other):
             # Left over when a deployment was cut off after its switch; stopping twice does no harm.
             instance.stop(other, wait=False)
@@ -312,19 +325,20 @@ def main(arguments=None):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--root", default="/")
-    for name in ("start-timeout-s", "settle-s", "lock-timeout-s"):
+    parser.add_argument("--slots", type=lambda text: tuple(map(int, text.split(","))), default=SLOTS)
+    for name in ("start-timeout-s", "settle-s", "lock-timeout-s", "pause-s"):
         parser.add_argument("--" + name, type=float)
     parser.add_argument("--reserve", type=int)
     options = parser.parse_args(arguments)
     times = {
         name: getattr(options, name)
-        for name in ("start_timeout_s", "settle_s", "lock_timeout_s", "reserve")
+        for name in ("start_timeout_s", "settle_s", "lock_timeout_s", "pause_s", "reserve")
         if getattr(options, name) is not None
     }
     source = {name: getattr(options, name) for name in ("bucket", "key", "sha256", "region", "size")}
     try:
         environment = json.loads(base64.b64decode(options.environment))
-        print(deploy(Instance(options.root, **times), source, environment), flush=True)
+        print(deploy(Instance(options.root, options.slots, **times), source, environment), flush=True)
     except (ReleaseError, FetchError, OSError, zipfile.BadZipFile) as failure:  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
         print(f"not deployed: {failure}", file=sys.stderr, flush=True)
         return 1

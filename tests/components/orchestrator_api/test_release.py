@@ -1,0 +1,354 @@
+"""Releases on an instance, for real: processes, a local S3, a stand-in for systemd, failures injected."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.orchestrator_api import instance_setup
+from tests.components.orchestrator_api.local_s3 import LocalS3
+
+FRONT = Path(instance_setup.__file__).with_name("userdata") / "front.sh"
+
+API = """
+import http.server, os, sys, time
+MODE, STARTED = os.environ.get("MODE", ""), time.monotonic()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if MODE.startswith("dies") and time.monotonic() - STARTED > float(MODE[4:]):
+            os._exit(3)
+        self.send_response(503 if MODE == "ill" else 200)
+        self.end_headers()
+        self.wfile.write(VERSION.encode())
+    def log_message(self, *args):
+        pass
+if MODE == "crash":
+    sys.exit("no")
+port = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever(0.05)
+"""
+
+# What of systemd the program uses. Nothing restarts by itself, so that a test sees who does it.
+SYSTEMCTL = """#!/bin/bash
+root={root}
+echo "$*" >>"$root/calls"
+verb=$1 unit=${{@: -1}} pid_file=$root/$unit.pid slot=$root/opt/api/slots/${{unit#api@}}
+if [ "$unit" = api-front ]; then API_STATE=$root/var/lib/api exec bash "$root/front.sh"; fi
+if [ "$verb" = restart ] || [ "$verb" = stop ]; then
+  [ -f "$pid_file" ] && kill -9 "$(cat "$pid_file")" 2>/dev/null
+  rm -f "$pid_file"
+fi
+if [ "$verb" = restart ]; then
+  if [ -e "$root/systemd-fails" ]; then echo "Failed to start $unit" >&2; exit 1; fi
+  set -a; . "$slot/env"; set +a
+  cd "$slot/app"
+  setsid {python} -S -m api_handler --host 0.0.0.0 --port "${{unit#api@}}" </dev/null >/dev/null 2>&1 &
+  echo $! >"$pid_file"
+fi
+exit 0
+"""
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+class Machine:
+    """An instance under a temporary root."""
+
+    def __init__(self, root: Path, s3: LocalS3) -> None:
+        self.root, self.s3 = root, s3
+        self.slots = free_ports()
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        front = FRONT.read_text().replace("8081 | 8082", " | ".join(map(str, self.slots)))
+        (root / "front.sh").write_text(front)
+        self._script("systemctl", SYSTEMCTL.format(python=sys.executable, root=root))
+        self._script("nft", f"#!/bin/sh\ncat >{root}/nft\n")
+
+    def _script(self, name: str, text: str) -> None:
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def publish(self, version: str) -> str:
+        """Puts a version of the API into the local S3 and gives its hash."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as packed:
+            packed.writestr("api_handler/__init__.py", "")
+            packed.writestr("api_handler/__main__.py", f"VERSION = {version!r}\n{API}")
+        sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
+        self.s3.objects[f"/bucket/api/{sha256}.zip"] = buffer.getvalue()
+        return sha256
+
+    def start(self, sha256: str, mode: str = "", **options: object) -> subprocess.Popen[str]:
+        """The program, as Systems Manager would run it."""
+        environment = {"MODE": mode, "BEDROCK_MODELS": '["a b", "c"]'}
+        given = {
+            "bucket": "bucket",
+            "key": f"api/{sha256}.zip",
+            "sha256": sha256,
+            "size": 1000,
+            "region": "us-east-1",
+            "environment": base64.b64encode(json.dumps(environment).encode()).decode(),
+            "root": self.root,
+            "slots": ",".join(map(str, self.slots)),
+            "start-timeout-s": 4,
+            "settle-s": 0.3,
+            "pause-s": 0.05,
+            "reserve": 1,
+            **{name.replace("_", "-"): value for name, value in options.items()},
+        }
+        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL_S3": self.s3.url}
+        return subprocess.Popen(
+            [sys.executable, "-c", instance_setup.release_program(), *words],
+            env={**os.environ, **keys, "PATH": f"{self.bin}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def deploy(self, sha256: str, mode: str = "", **options: object) -> tuple[int, str]:
+        process = self.start(sha256, mode, **options)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, (out + err).strip()
+
+    @property
+    def live(self) -> int:
+        return int((self.root / "var/lib/api/live").read_text())
+
+    def answers(self, port: int) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=2) as answer:
+            return answer.read().decode()
+
+    def running(self) -> set[int]:
+        return {port for port in self.slots if (self.root / f"api@{port}.pid").exists()}
+
+    def releases(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "opt/api/releases").iterdir())
+
+    def front(self) -> str:
+        """Where the redirect points."""
+        return (self.root / "nft").read_text().split("redirect to :")[1].split()[0]
+
+    def kill(self, port: int) -> None:
+        os.kill(int((self.root / f"api@{port}.pid").read_text()), signal.SIGKILL)
+
+    def calls(self) -> list[str]:
+        return (self.root / "calls").read_text().splitlines()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, s3: LocalS3) -> Iterator[Machine]:
+    made = Machine(tmp_path, s3)
+    yield made
+    for port in made.running():
+        with contextlib.suppress(ProcessLookupError):
+            made.kill(port)
+
+
+def test_a_first_release_and_the_next(machine: Machine):
+    one, two = machine.publish("one"), machine.publish("two")
+    code, text = machine.deploy(one)
+    assert (code, machine.answers(machine.live)) == (0, "one"), text
+    first = machine.live
+    assert machine.front() == str(first)
+    code, text = machine.deploy(two)
+    assert (code, machine.answers(machine.live)) == (0, "two"), text
+    assert machine.live != first
+    assert machine.front() == str(machine.live)
+    assert machine.running() == {machine.live}
+    assert len(machine.releases()) == 2  # the one before stays, to go back to
+    assert machine.calls()[-1] == f"stop --no-block api@{first}"  # its streams may end
+    assert machine.calls().index(f"enable api@{machine.live}") < machine.calls().index(f"disable api@{first}")
+    assert machine.deploy(machine.publish("three"))[0] == 0
+    assert len(machine.releases()) == 2
+
+
+def test_the_same_release_again_changes_nothing(machine: Machine):
+    one = machine.publish("one")
+    machine.deploy(one)
+    asked = len(machine.s3.asked)
+    code, text = machine.deploy(one)
+    assert (code, "answers on port" in text) == (0, True)
+    assert len(machine.s3.asked) == asked
+
+
+@pytest.mark.slow
+def test_another_environment_is_another_release(machine: Machine):
+    one = machine.publish("one")
+    machine.deploy(one)
+    first = machine.live
+    assert machine.deploy(one, mode="x")[0] == 0
+    assert machine.live != first
+    env = (machine.root / f"opt/api/slots/{machine.live}/env").read_text()
+    assert env == "BEDROCK_MODELS='[\"a b\", \"c\"]'\nMODE='x'\n"
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (["flip"], "has SHA-256"),
+        (["cut"] * 9, "the download was cut"),
+        pytest.param(["403"], "S3 answered 403", marks=pytest.mark.slow),
+    ],
+)
+def test_what_cannot_be_fetched_leaves_all_as_it_was(machine: Machine, failure: list[str], message: str):
+    machine.deploy(machine.publish("one"))
+    before, calls = machine.live, len(machine.calls())
+    two = machine.publish("two")
+    machine.s3.failures = failure
+    # Waiting between attempts is for the network; here it is cut short.
+    program = instance_setup.release_program().replace("min(2**attempt, 10)", "0")
+    instance_setup_program = instance_setup.release_program
+    try:
+        instance_setup.release_program = lambda: program
+        code, text = machine.deploy(two)
+    finally:
+        instance_setup.release_program = instance_setup_program
+    assert (code, text.startswith("not deployed: "), message in text) == (1, True, True), text
+    assert (machine.live, machine.answers(before)) == (before, "one")
+    assert len(machine.calls()) == calls
+    assert len(machine.releases()) == 1
+
+
+@pytest.mark.parametrize("mode", ["ill", pytest.param("crash", marks=pytest.mark.slow)])
+def test_a_release_that_never_gets_healthy_is_taken_back(machine: Machine, mode: str):
+    machine.deploy(machine.publish("one"))
+    before = machine.live
+    code, text = machine.deploy(machine.publish("two"), mode=mode, start_timeout_s=0.8)
+    assert (code, "did not get healthy in 0.8 s" in text) == (1, True), text
+    assert (machine.live, machine.answers(before)) == (before, "one")
+    assert machine.running() == {before}
+    assert machine.deploy(machine.publish("three"))[0] == 0
+    assert machine.answers(machine.live) == "three"
+
+
+def test_a_release_that_falls_ill_after_the_switch_is_taken_back(machine: Machine):
+    machine.deploy(machine.publish("one"))
+    before = machine.live
+    code, text = machine.deploy(machine.publish("two"), mode="dies0.6", settle_s=3)
+    assert (code, "the one before answers again" in text) == (1, True), text
+    assert (machine.live, machine.front(), machine.answers(before)) == (before, str(before), "one")
+    assert machine.running() == {before}
+
+
+@pytest.mark.slow
+def test_a_first_release_that_fails_leaves_nothing_live(machine: Machine):
+    code, text = machine.deploy(machine.publish("one"), mode="crash", start_timeout_s=0.5)
+    assert code == 1, text
+    assert not (machine.root / "var/lib/api/live").exists()
+    assert machine.running() == set()
+    assert machine.deploy(machine.publish("two"))[0] == 0
+
+
+def test_a_full_disk_is_said_and_changes_nothing(machine: Machine):
+    machine.deploy(machine.publish("one"))
+    before = machine.live
+    code, text = machine.deploy(machine.publish("two"), reserve=10**15)
+    assert (code, "the disk is full: " in text) == (1, True), text
+    assert (machine.answers(before), len(machine.releases())) == ("one", 1)
+
+
+@pytest.mark.slow
+def test_a_short_disk_is_cleared_of_what_nobody_runs(machine: Machine):
+    machine.deploy(machine.publish("one"))
+    stale = machine.root / "opt/api/releases/0123-stale"
+    stale.mkdir()
+    (machine.root / "opt/api/releases/4567.part").mkdir()
+    machine.deploy(machine.publish("two"), reserve=10**15)
+    assert [name for name in machine.releases() if "stale" in name or "part" in name] == []
+
+
+@pytest.mark.slow
+def test_two_deployments_at_once_come_one_after_the_other(machine: Machine):
+    one, two = machine.publish("one"), machine.publish("two")
+    machine.deploy(machine.publish("zero"))
+    processes = [machine.start(one), machine.start(two)]
+    results = [(p.communicate(timeout=60), p.returncode) for p in processes]
+    assert [code for _, code in results] == [0, 0], results
+    assert machine.answers(machine.live) in ("one", "two")
+    assert machine.running() == {machine.live}
+
+
+@pytest.mark.slow
+def test_a_deployment_that_waits_too_long_for_another_gives_up(machine: Machine):
+    one = machine.publish("one")
+    slow = machine.start(one, mode="ill", start_timeout_s=3)
+    deadline = time.monotonic() + 10
+    while not machine.running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    code, text = machine.deploy(machine.publish("two"), lock_timeout_s=0.3)
+    assert (code, text) == (1, "not deployed: another deployment is still running")
+    slow.communicate(timeout=30)
+
+
+@pytest.mark.slow
+def test_a_deployment_that_was_killed_is_done_by_the_next(machine: Machine):
+    machine.deploy(machine.publish("one"))
+    before, two = machine.live, machine.publish("two")
+    killed = machine.start(two, mode="ill", start_timeout_s=30)
+    deadline = time.monotonic() + 10
+    while len(machine.running()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.kill()
+    killed.communicate(timeout=10)
+    assert machine.answers(before) == "one"
+    code, text = machine.deploy(two)
+    assert (code, machine.answers(machine.live)) == (0, "two"), text
+    assert machine.running() == {machine.live}
+
+
+def test_a_dead_release_is_restarted(machine: Machine):
+    one = machine.publish("one")
+    machine.deploy(one)
+    machine.kill(machine.live)
+    code, text = machine.deploy(one, start_timeout_s=0.8)
+    assert (code, "was restarted" in text, machine.answers(machine.live)) == (0, True, "one"), text
+
+
+@pytest.mark.slow
+def test_a_release_beyond_repair_gives_way_to_the_one_before(machine: Machine):
+    two = machine.publish("two")
+    machine.deploy(machine.publish("one"))
+    machine.deploy(two)
+    broken = machine.live
+    (machine.root / f"opt/api/slots/{broken}/app/api_handler/__main__.py").write_text("raise SystemExit(1)\n")
+    machine.kill(broken)
+    code, text = machine.deploy(two, start_timeout_s=0.8)
+    assert (code, "the one before, answers now" in text) == (1, True), text
+    assert (machine.answers(machine.live), machine.front()) == ("one", str(machine.live))
+
+
+def test_a_unit_that_cannot_be_started_is_taken_back(machine: Machine):
+    machine.deploy(machine.publish("one"))
+    before = machine.live
+    (machine.root / "systemd-fails").touch()
+    code, text = machine.deploy(machine.publish("two"))
+    assert (code, "systemctl restart api@" in text, "Failed to start" in text) == (1, True, True), text
+    assert (machine.live, machine.answers(before)) == (before, "one")
+
+
+@pytest.mark.slow
+def test_a_value_that_would_leave_its_quotes_is_refused(machine: Machine):
+    code, text = machine.deploy(machine.publish("one"), mode="a'b")
+    assert (code, text) == (1, "not deployed: the value of MODE has a quote or a line break")
+    assert machine.releases() == []
