@@ -7,7 +7,7 @@ it takes every item into its queue at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -82,7 +82,9 @@ def for_each(
     """
     growth = threads if isinstance(threads, Growth) else Growth(threads)
     source = iter(items)
-    halt = stop or threading.Event()
+    # Not the caller's event itself: a failure here must not look like its signal.
+    halt = threading.Event()
+    signals = (halt,) if stop is None else (halt, stop)
     lock = threading.Lock()
     failures: list[BaseException] = []
     workers: list[threading.Thread] = []
@@ -92,7 +94,7 @@ def for_each(
     def work() -> None:
         nonlocal running
         try:
-            for item in _shared(source, lock, halt):
+            for item in _shared(source, lock, signals):
                 call(item)
         except BaseException as failure:
             failures.append(failure)
@@ -132,8 +134,10 @@ def for_each(
         raise failures[0]
 
 
-def _shared(source: Iterator[Item], lock: threading.Lock, halt: threading.Event) -> Iterator[Item]:
-    while not halt.is_set():
+def _shared(
+    source: Iterator[Item], lock: threading.Lock, signals: Sequence[threading.Event]
+) -> Iterator[Item]:
+    while not any(signal.is_set() for signal in signals):
         with lock:
             try:
                 item = next(source)

@@ -30,6 +30,8 @@ _LEFT_OUT = frozenset(
     {".ds_store", "thumbs.db", "desktop.ini", "node_modules", ".svn", ".hg", ".idea", ".vscode", ".github"}
     | {".gitignore", ".gitattributes", ".gitkeep", ".gitmodules", ".editorconfig", "__macosx", ".cache"}
 )
+_MARKED = frozenset(".#")
+_ENDINGS = ("~", ".bak", ".orig", ".swp", ".tmp")
 _EDITOR_BACKUP = re.compile(r".*~|#.*#|\.#.*|\..*\.sw[a-p]|.*\.(?:bak|orig|swp|tmp)", re.IGNORECASE)
 _REFUSED_NAMES = {
     ".git": "a Git repository",
@@ -77,11 +79,17 @@ def is_page(path: str) -> bool:
 
 def left_out(name: str) -> bool:
     """Whether a file or folder of this name is never published (and no reason to refuse the site)."""
-    return name.lower() in _LEFT_OUT or _EDITOR_BACKUP.fullmatch(name) is not None
+    lower = name.lower()
+    if lower in _LEFT_OUT:
+        return True
+    # Most names are neither: the expression is only asked about those that could be.
+    return (name[0] in _MARKED or lower.endswith(_ENDINGS)) and _EDITOR_BACKUP.fullmatch(name) is not None
 
 
 def refused(name: str) -> str:
     """Why a file or folder of this name must not be in a site; "" when it may."""
+    if name[0] != ".":
+        return ""
     lower = name.lower()
     if lower.startswith(".env"):
         return "settings and credentials of an environment"
@@ -90,6 +98,8 @@ def refused(name: str) -> str:
 
 def mangled(path: str) -> str:
     """Why S3 or CloudFront would not give this name back unchanged; "" when they do."""
+    if len(path) < 200 and path.isascii() and path.isprintable() and "\\" not in path:
+        return ""
     try:
         raw = path.encode("utf-8")
     except UnicodeEncodeError:

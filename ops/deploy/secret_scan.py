@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from mmap import mmap
 
 _BEGIN = b"-----BEGIN "
-_ACCESS_KEY_STARTS = (b"AKIA", b"ASIA")
+# What both kinds of access key share, as a literal prefix and a run: one quick pass instead of two.
+_ACCESS_KEY_TAIL = re.compile(rb"IA[A-Z0-9]{16}")
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
 _ACCESS_KEY = re.compile(rb"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
@@ -21,14 +22,14 @@ VERSION = 1
 def secrets_in(data: bytes | mmap) -> Iterator[tuple[int, str]]:
     """Line (from 1) and kind of each secret.
 
-    Plain searches for a few bytes come before any regular expression: on a clean site nothing else runs.
+    Searches for a few literal bytes come first: on a clean site nothing else runs.
     """
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         data = bytes(data).decode("utf-16", "ignore").encode()
     if data.find(_BEGIN) >= 0:
         for match in _PRIVATE_KEY.finditer(data):
             yield _line(data, match.start()), "a private key"
-    if any(data.find(start) >= 0 for start in _ACCESS_KEY_STARTS):
+    if _ACCESS_KEY_TAIL.search(data):
         yield from _key_pairs(data)
 
 
