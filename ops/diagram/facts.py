@@ -208,7 +208,11 @@ def _serverless(plan: Plan, origin: Mapping[str, Any]) -> Iterator[Card]:
 def _private(plan: Plan) -> tuple[str, list[Card]]:
     vpcs = plan.all("aws:ec2/vpc:Vpc")
     block = str(vpcs[0].inputs.get("cidrBlock", "")) if vpcs else ""
-    frame = f"VPC {block} · private subnets" if block else "existing VPC · private subnets"
+    addresses = any(
+        (service.inputs.get("networkConfiguration") or {}).get("assignPublicIp")
+        for service in plan.all("aws:ecs/service:Service")
+    )
+    frame = (f"VPC {block}" if block else "existing VPC") + ("" if addresses else " · private subnets")
     cards = []
     for balancer in plan.all("aws:lb/loadBalancer:LoadBalancer"):
         scheme = "internal" if balancer.inputs.get("internal") else "internet-facing"
