@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from components.iam import allow_principal, document
+from components.topic_publishers import publishers, topic_key_statements
 
 
-def key_policy(account_id: str, region: str) -> dict[str, Any]:
+def key_policy(account_id: str, region: str, *, prefix: str, events: bool) -> dict[str, Any]:
     """Policy of the stack's key in one Region.
 
     Secrets Manager, DynamoDB and SQS use the key with the caller's own permissions, so the
@@ -18,8 +19,10 @@ def key_policy(account_id: str, region: str) -> dict[str, Any]:
     Args:
         account_id: 12 digits.
         region: where the key lives.
+        prefix: how the names of the stack's alarms begin.
+        events: whether an EventBridge rule publishes to the topic.
     """
-    own_account = {"StringEquals": {"aws:SourceAccount": account_id}}
+    who = publishers(region, region, events=events)
     return document(
         allow_principal(
             "AccountDecidesByIam",
@@ -45,18 +48,5 @@ def key_policy(account_id: str, region: str) -> dict[str, Any]:
                 }
             },
         ),
-        allow_principal(
-            "TopicPublishers",
-            {
-                "Service": [
-                    "budgets.amazonaws.com",
-                    "cloudwatch.amazonaws.com",
-                    "costalerts.amazonaws.com",
-                    "events.amazonaws.com",
-                ]
-            },
-            ["kms:Decrypt", "kms:GenerateDataKey"],
-            ["*"],
-            own_account,
-        ),
+        *topic_key_statements(who, account_id=account_id, region=region, prefix=prefix),
     )

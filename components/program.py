@@ -23,6 +23,8 @@ def secrets_args(s: Settings, account_id: pulumi.Input[str], artifact: Artifact)
         origin_verify_generation=s.origin_verify_generation,
         customer_key=s.customer_key,
         artifact=artifact,
+        # A new version on an instance is told through EventBridge; the other backends have alarms for it.
+        events_publish=s.api_backend == "ec2",
         **_common(s, account_id),
     )
 

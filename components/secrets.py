@@ -23,8 +23,6 @@ RECOVERY_DAYS = 30
 KEY_DELETION_DAYS = 30
 ROTATION_TIMEOUT_S = 60
 ROTATION_MEMORY_MB = 256
-# Seconds after rotation is due within which it happens.
-ROTATION_EVENT_SOURCE = "orchestrator.secrets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +40,7 @@ class SecretsArgs:
         origin_verify_generation: raise it by one to change the value CloudFront sends.
         artifact: the API's package, which holds the rotation function; needed with rotation.
         log_retention_days: of the rotation function's log group.
+        events_publish: an EventBridge rule publishes to the topic, not only the one of rotation.
         tags: on every taggable resource.
     """
 
@@ -56,7 +55,13 @@ class SecretsArgs:
     origin_verify_generation: int = 1
     artifact: Artifact | None = None
     log_retention_days: int = 30
+    events_publish: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def event_source(self) -> str:
+        """``source`` of rotation's events; two stacks of one account and Region do not hear each other's."""
+        return f"{self.project}.{self.stack}.keys"
 
     def problems(self) -> list[str]:
         """Everything that is wrong with these arguments."""
@@ -149,7 +154,12 @@ class Secrets(Component):
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=pulumi.Output.json_dumps(
                 pulumi.Output.from_input(args.account_id).apply(
-                    lambda account: key_policy(account, args.region)
+                    lambda account: key_policy(
+                        account,
+                        args.region,
+                        prefix=f"{args.project}-{args.stack}",
+                        events=args.events_publish or bool(args.rotation_days),
+                    )
                 )
             ),
             tags=args.tags,
@@ -251,6 +261,7 @@ class Secrets(Component):
                     ),
                     log_group_arn=log_group.arn,
                     kms_key_arn=self.kms_key_arn,
+                    event_source=args.event_source,
                     region=args.region,
                 )
             ),
@@ -266,6 +277,7 @@ class Secrets(Component):
             code=pulumi.FileArchive(args.artifact.path),
             memory_size=ROTATION_MEMORY_MB,
             timeout=ROTATION_TIMEOUT_S,
+            environment=lambda_.FunctionEnvironmentArgs(variables={"EVENT_SOURCE": args.event_source}),
             logging_config=lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tags=args.tags,
             opts=self.child("rotation-function", depends_on=[policy]),
@@ -292,13 +304,19 @@ class Secrets(Component):
         )
         return SecretsTelemetry(
             rotation_function_name=function.name,
-            rotation_event_source=ROTATION_EVENT_SOURCE,
+            rotation_event_source=args.event_source,
             rotation_log_group_name=log_group.name,
         )
 
 
 def rotation_policy(
-    *, secret_arn: Any, event_bus_arn: Any, log_group_arn: Any, kms_key_arn: Any, region: str
+    *,
+    secret_arn: Any,
+    event_bus_arn: Any,
+    event_source: str,
+    log_group_arn: Any,
+    kms_key_arn: Any,
+    region: str,
 ) -> dict[str, Any]:
     """What the rotation function may do: turn one secret, tell the event bus, write its log.
 
@@ -319,7 +337,7 @@ def rotation_policy(
             "TellOfIt",
             ["events:PutEvents"],
             [event_bus_arn],
-            {"StringEquals": {"events:source": ROTATION_EVENT_SOURCE}},
+            {"StringEquals": {"events:source": event_source}},
         ),
         allow(
             "WriteItsLog",

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-Publisher = Literal["cloudwatch", "events", "budgets", "costalerts"]
-EDGE_REGION = "us-east-1"
+from components.topic_publishers import (
+    EDGE_REGION,
+    Publisher,
+    only_from,
+    partition,
+    publishers,
+    topic_key_statements,
+)
 
-
-def partition(region: str) -> str:
-    """The ARN partition of a Region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
-def publishers(region: str, home: str, *, events: bool) -> tuple[Publisher, ...]:
-    """Who publishes to the topic in ``region``, with the stack in ``home``; ``events``: whether it has rules.
-
-    Alarms publish in their own Region, and so do EventBridge rules, which exist at home alone. Budgets and
-    Cost Anomaly Detection live in us-east-1.
-    """
-    at_home: tuple[Publisher, ...] = ("events",) if events and region == home else ()
-    of_money: tuple[Publisher, ...] = ("budgets", "costalerts") if region == EDGE_REGION else ()
-    return ("cloudwatch", *at_home, *of_money)
+__all__ = ["EDGE_REGION", "Publisher", "edge_key_policy", "partition", "publishers", "topic_policy"]
 
 
 def topic_policy(
@@ -50,7 +40,7 @@ def topic_policy(
             "Principal": {"Service": f"{service}.amazonaws.com"},
             "Action": "sns:Publish",
             "Resource": topic_arn,
-            **_only_from(service, account_id, region, prefix),
+            **only_from(service, account_id, region, prefix),
         }
         for service in who
     ]
@@ -65,30 +55,6 @@ def topic_policy(
         }
     )
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def topic_key_statements(
-    who: Sequence[Publisher], *, account_id: str, region: str, prefix: str
-) -> list[dict[str, Any]]:
-    """What the policy of a customer-managed key needs so that ``who`` may publish to a topic under it.
-
-    Without them a message is dropped in silence.
-    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-
-    Args:
-        who, account_id, region, prefix: as for ``topic_policy``.
-    """
-    return [
-        {
-            "Sid": f"TopicFor{service}",
-            "Effect": "Allow",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": "*",
-            **_only_from(service, account_id, region, prefix),
-        }
-        for service in who
-    ]
 
 
 def edge_key_policy(who: Sequence[Publisher], *, account_id: str, prefix: str) -> dict[str, Any]:
@@ -109,24 +75,4 @@ def edge_key_policy(who: Sequence[Publisher], *, account_id: str, prefix: str) -
             },
             *topic_key_statements(who, account_id=account_id, region=EDGE_REGION, prefix=prefix),
         ],
-    }
-
-
-def _only_from(service: Publisher, account_id: str, region: str, prefix: str) -> dict[str, Any]:
-    aws = partition(region)
-    if service == "events":
-        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": its calls, to KMS
-        # as well, carry neither source, and a condition would drop every message in silence.
-        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
-        return {}
-    source = {
-        "cloudwatch": f"arn:{aws}:cloudwatch:{region}:{account_id}:alarm:{prefix}-*",
-        "budgets": f"arn:{aws}:budgets::{account_id}:*",
-        "costalerts": f"arn:{aws}:ce::{account_id}:anomalysubscription/*",
-    }[service]
-    return {
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": account_id},
-            "ArnLike": {"aws:SourceArn": source},
-        }
     }

@@ -125,14 +125,38 @@ def test_a_production_stack_protects_keeps_and_encrypts() -> None:
 def test_the_key_policy_is_exact() -> None:
     policy = json.loads(full().one("aws:kms/key:Key").inputs["policy"])
     by_sid = {s["Sid"]: s for s in policy["Statement"]}
-    assert set(by_sid) == {"AccountDecidesByIam", "LogGroups", "TopicPublishers"}
+    publishers = {"TopicForcloudwatch", "TopicForevents", "TopicForbudgets", "TopicForcostalerts"}
+    assert set(by_sid) == {"AccountDecidesByIam", "LogGroups"} | publishers
     assert by_sid["AccountDecidesByIam"]["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     assert by_sid["LogGroups"]["Principal"] == {"Service": "logs.us-east-1.amazonaws.com"}
     assert by_sid["LogGroups"]["Condition"] == {
         "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"}
     }
-    assert by_sid["TopicPublishers"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert by_sid["TopicPublishers"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert by_sid["TopicForcloudwatch"] == {
+        "Sid": "TopicForcloudwatch",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:orchestrator-dev-*"},
+        },
+    }
+    # EventBridge sends no source: a condition would drop its messages in silence.
+    assert "Condition" not in by_sid["TopicForevents"]
+
+
+def test_who_does_not_publish_may_not_use_the_key() -> None:
+    def sids(**changes: Any) -> set[str]:
+        policy = json.loads(full(**changes).one("aws:kms/key:Key").inputs["policy"])
+        return {s["Sid"] for s in policy["Statement"]} - {"AccountDecidesByIam", "LogGroups"}
+
+    assert sids(rotation_days=0, region="eu-central-1") == {"TopicForcloudwatch"}
+    assert sids(rotation_days=0, events_publish=True, region="eu-central-1") == {
+        "TopicForcloudwatch",
+        "TopicForevents",
+    }
 
 
 def test_rotation_may_touch_one_secret_and_is_invoked_for_it_alone() -> None:
@@ -162,7 +186,7 @@ def test_rotation_may_touch_one_secret_and_is_invoked_for_it_alone() -> None:
             "Effect": "Allow",
             "Action": ["events:PutEvents"],
             "Resource": [f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"],
-            "Condition": {"StringEquals": {"events:source": "orchestrator.secrets"}},
+            "Condition": {"StringEquals": {"events:source": "orchestrator.dev.keys"}},
         },
         {
             "Sid": "WriteItsLog",

@@ -1,0 +1,73 @@
+"""Which services publish to a stack's topics, and what they need: shared by the topics and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+Publisher = Literal["cloudwatch", "events", "budgets", "costalerts"]
+EDGE_REGION = "us-east-1"
+
+
+def partition(region: str) -> str:
+    """The ARN partition of a Region."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def publishers(region: str, home: str, *, events: bool) -> tuple[Publisher, ...]:
+    """Who publishes to the topic in ``region``, with the stack in ``home``; ``events``: whether it has rules.
+
+    Alarms publish in their own Region, and so do EventBridge rules, which exist at home alone. Budgets and
+    Cost Anomaly Detection live in us-east-1.
+    """
+    at_home: tuple[Publisher, ...] = ("events",) if events and region == home else ()
+    of_money: tuple[Publisher, ...] = ("budgets", "costalerts") if region == EDGE_REGION else ()
+    return ("cloudwatch", *at_home, *of_money)
+
+
+def topic_key_statements(
+    who: Sequence[Publisher], *, account_id: str, region: str, prefix: str
+) -> list[dict[str, Any]]:
+    """What the policy of a customer-managed key needs so that ``who`` may publish to a topic under it.
+
+    Without them a message is dropped in silence.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+
+    Args:
+        who, account_id, region, prefix: services, account (12 digits), the key's Region, and
+            how the names of the stack's alarms begin.
+    """
+    return [
+        {
+            "Sid": f"TopicFor{service}",
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
+            **only_from(service, account_id, region, prefix),
+        }
+        for service in who
+    ]
+
+
+def only_from(service: Publisher, account_id: str, region: str, prefix: str) -> dict[str, Any]:
+    """The condition that holds a publisher to this account's own sources, as a part of a statement."""
+    aws = partition(region)
+    if service == "events":
+        # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": its calls, to KMS
+        # as well, carry neither source, and a condition would drop every message in silence.
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+        return {}
+    source = {
+        "cloudwatch": f"arn:{aws}:cloudwatch:{region}:{account_id}:alarm:{prefix}-*",
+        "budgets": f"arn:{aws}:budgets::{account_id}:*",
+        "costalerts": f"arn:{aws}:ce::{account_id}:anomalysubscription/*",
+    }[service]
+    return {
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account_id},
+            "ArnLike": {"aws:SourceArn": source},
+        }
+    }
