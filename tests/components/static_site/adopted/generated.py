@@ -40,7 +40,7 @@ def model() -> Any:
 
 
 def member_paths(shape: Any | None = None, path: str = "") -> set[str]:
-    """Every member of the model, as ``Origins.CustomOriginConfig.HTTPPort``; lists have no step of their own."""
+    """Every member of the model, ``Origins.CustomOriginConfig.HTTPPort``: lists are no step of their own."""
     found: set[str] = set()
     for name, inner in (shape or model()).members.items():
         if name in ("Quantity", "Items") or (not path and name in NEVER):
