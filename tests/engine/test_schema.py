@@ -69,6 +69,11 @@ def test_right_inputs_pass(type_token: str, inputs: dict[str, Any]) -> None:
             "publish: 1 is a number, but must be a boolean",
         ),
         (
+            "aws:lambda/function:Function",
+            {"role": "r", "memorySize": True},
+            "memory_size: True is a boolean, but must be a whole number",
+        ),
+        (
             RECORD,
             {
                 "zoneId": "Z",
