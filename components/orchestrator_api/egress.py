@@ -200,7 +200,7 @@ def _nat_instance(
         ami=ssm.get_parameter_output(name=NAT_AMI_PARAMETER, opts=make.lookup()).value,
         instance_type=NAT_TYPE,
         primary_network_interface=ec2.InstancePrimaryNetworkInterfaceArgs(network_interface_id=interface.id),
-        user_data_base64=base64.b64encode(NAT_SCRIPT.read_text().replace("@CIDR@", CIDR).encode()).decode(),
+        user_data_base64=base64.b64encode(nat_script().encode()).decode(),
         user_data_replace_on_change=True,
         metadata_options=ec2.InstanceMetadataOptionsArgs(
             http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
@@ -228,6 +228,11 @@ def _nat_instance(
         opts=make.child("private-route"),
     )
     return group, [instance, route]
+
+
+def nat_script() -> str:
+    """The script of the NAT instance's first start."""
+    return NAT_SCRIPT.read_text().replace("@CIDR@", CIDR)
 
 
 def _interface_endpoints(

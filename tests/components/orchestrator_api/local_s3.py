@@ -21,7 +21,7 @@ class LocalS3(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: LocalS3
+    server: LocalS3  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_PUT(self) -> None:
         self._send(200, b"metadata-token")
