@@ -155,6 +155,38 @@ def test_interface_endpoints_cost_by_zone_and_gateway_endpoints_nothing():
     assert total(res("aws:ec2/vpcEndpoint:VpcEndpoint", vpcEndpointType="Gateway")) == 0
 
 
+def test_interface_endpoints_share_the_traffic():
+    def endpoint(name):
+        return res("aws:ec2/vpcEndpoint:VpcEndpoint", name, vpcEndpointType="Interface", subnetIds=["a"])
+
+    service = fargate(public=False)
+    one = by_price(endpoint("a"), *service, requests=1_000_000)["interface_endpoint_gb"]
+    three = by_price(*map(endpoint, "abc"), *service, requests=1_000_000)["interface_endpoint_gb"]
+    assert one == pytest.approx((100_000 * 12 + 1_000_000 * 0.8) / 1024**2)
+    assert three == pytest.approx(one)
+
+
+def test_a_nat_instance_is_known_by_its_interface_too():
+    interface = res("aws:ec2/networkInterface:NetworkInterface", "if", sourceDestCheck=False)
+    nat = res("aws:ec2/instance:Instance", "nat", instanceType="t4g.nano", _after=[interface])
+    quantities = by_price(interface, nat, requests=1_000_000)
+    assert "custom_metric_month" not in quantities
+    assert quantities["internet_out_gb"] > 0
+
+
+def test_what_every_backend_has_alike_is_marked():
+    group = res("aws:cloudwatch/logGroup:LogGroup", "logs", retentionInDays=30)
+    role = res("aws:iam/rolePolicy:RolePolicy", "role", policy="logs:PutLogEvents", _after=[group])
+    instance = res(
+        "aws:ec2/instance:Instance", "i", instanceType="t4g.small", iamInstanceProfile="p", _after=[role]
+    )
+    table = res("aws:dynamodb/table:Table", "table")
+    lines = estimate(plan(group, role, instance, table), usage(1_000_000), count_free=False).lines
+    marked = {(line.resource, line.common) for line in lines}
+    assert marked == {("logs", True), ("table", True), ("i", False)}
+    assert [line.quantity for line in lines if line.note == "embedded metrics"] == [24]
+
+
 def test_health_checks_cost_and_make_requests_that_cost():
     check = res(
         "aws:route53/healthCheck:HealthCheck",

@@ -102,6 +102,19 @@ EC2 = [
 ]
 
 
+WATCHING = [
+    res("aws:cloudwatch/metricAlarm:MetricAlarm", "a"),
+    res("aws:cloudwatch/metricAlarm:MetricAlarm", "b"),
+    res("aws:cloudwatch/compositeAlarm:CompositeAlarm"),
+    res("aws:sns/topicSubscription:TopicSubscription"),
+    res("aws:cloudwatch/logGroup:LogGroup", "a", retentionInDays=30),
+    res("aws:cloudwatch/logGroup:LogGroup", "b", retentionInDays=365),
+    res("aws:cloudwatch/dashboard:Dashboard"),
+    res("aws:route53/healthCheck:HealthCheck"),
+    res("aws:budgets/budget:Budget", limitAmount="50"),
+]
+
+
 def labels(p: Plan) -> list[str]:
     root = ET.fromstring(diagram.svg(p))
     return [t.text or "" for t in root.iter(f"{SVG}text")]
@@ -115,9 +128,12 @@ def labels(p: Plan) -> list[str]:
         (FARGATE, ["VPC 10.20.0.0/16 · private subnets", "internal · HTTPS · VPC origin",
                    "Fargate, 2–6 tasks", "0.5 vCPU · 1,024 MB · arm64", "1 NAT gateway"]),
         (EC2, ["existing VPC · private subnets", "EC2 t4g.small", "one NAT instance"]),
+        ([distribution(None), *WATCHING],
+         ["2 alarms", "SNS topic → e-mail", "2 log groups", "kept 30–365 days", "1 health check from outside",
+          "Budget $50 / month"]),
         ([distribution(None)], ["S3 bucket", "/*", "cached · GET, HEAD"]),
     ],
-    ids=["lambda", "fargate", "ec2", "none"],
+    ids=["lambda", "fargate", "ec2", "watching", "none"],
 )  # fmt: skip
 def test_it_shows_what_is_planned(resources: list[PlannedResource], shown: list[str]):
     found = labels(plan(*resources))
@@ -140,7 +156,7 @@ def test_without_an_api_nothing_hangs_on_it():
 
 
 def test_everything_stands_within_the_page():
-    for resources in (LAMBDA, FARGATE, EC2, [distribution(None)]):
+    for resources in (LAMBDA, FARGATE, EC2, [*LAMBDA, *WATCHING], [distribution(None)]):
         root = ET.fromstring(diagram.svg(plan(*resources)))
         width, height = float(root.get("width", 0)), float(root.get("height", 0))
         for rect in root.iter(f"{SVG}rect"):

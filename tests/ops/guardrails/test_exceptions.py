@@ -67,6 +67,17 @@ def test_an_entry_for_another_plan_is_no_finding():
     assert findings(tidy, entry(resource="aws:ecs/*")) == []
 
 
+def test_neighbours_of_an_entry_must_be_there_or_must_not():
+    stage = res("aws:apigateway/stage:Stage", "api-stage")
+    alone, beside = API, plan(*API.resources, stage)
+    with_stage = entry(beside=("aws:apigateway/stage:Stage::*",))
+    without_stage = entry(beside=("!aws:apigateway/stage:Stage::*",))
+    assert [f.policy for f in findings(alone, with_stage)] == [POLICY]
+    assert findings(beside, with_stage) == []
+    assert findings(alone, without_stage) == []
+    assert [f.policy for f in findings(beside, without_stage)] == [POLICY]
+
+
 def test_settings_of_when_are_compared_as_text():
     fargate = plan(*API.resources, config={"orchestrator:apiBackend": "fargate", "orchestrator:waf": True})
     assert findings(fargate, entry(when={"apiBackend": ("fargate",), "waf": ("true",)})) == []
