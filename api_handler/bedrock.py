@@ -15,24 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from api_handler.aws import POOL_SIZE, AwsClients
+from api_handler.eventstream import EventDecoder, error_of
 from api_handler.model import Assembler, Message, ModelCall, ModelError, Usage, estimate_tokens
 from api_handler.prices import price_of
 
 if TYPE_CHECKING:
     from api_handler.connections import Abort
-
-_THROTTLED = {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"}
-_TIMEOUT = {"ModelTimeoutException"}
-_REFUSED = {
-    "ValidationException",
-    "AccessDeniedException",
-    "ResourceNotFoundException",
-    "UnrecognizedClientException",
-    "ExpiredTokenException",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-}
-
 
 class BedrockModel:
     """Calls models through the ``bedrock-runtime`` endpoint.
@@ -79,11 +67,16 @@ class _BedrockStream:
             client = self._clients.get("bedrock-runtime")
             with abort.watching():
                 stream = client.converse_stream(**converse_request(self._call))["stream"]
+                decoder = EventDecoder()
+                # The bytes as they come off the connection; botocore's decoder is passed by.
                 with contextlib.closing(stream):
-                    for event in stream:
-                        self._put(event)
+                    for data in stream._raw_stream.stream():
+                        for event in decoder.feed(data):
+                            self._put(event)
         except Aborted:
             return
+        except ModelError as error:
+            end = error
         except Exception as error:
             if abort.aborted:
                 return
@@ -179,26 +172,19 @@ def converse_request(call: ModelCall) -> dict[str, Any]:
 def classify(error: Exception) -> ModelError:
     """What an exception of botocore means; AWS's message is left out, it may quote the prompt."""
     from botocore import exceptions as known
-    from botocore.eventstream import ParserError
     from urllib3.exceptions import HTTPError
 
     if isinstance(error, known.ClientError):
-        code = str(error.response.get("Error", {}).get("Code") or "Unknown")[:64]
-        code = code[:1].upper() + code[1:]  # exceptions in the stream are spelt throttlingException
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if code in _THROTTLED or status == 429:
-            return ModelError("throttled", code)
-        if code in _TIMEOUT:
-            return ModelError("timeout", code)
-        return ModelError("refused" if code in _REFUSED else "failed", code)
+        code = str(error.response.get("Error", {}).get("Code") or "")
+        return error_of(code, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
     if isinstance(error, (known.ReadTimeoutError, known.ConnectTimeoutError)):
         return ModelError("timeout", type(error).__name__)
     if isinstance(
         error, (known.NoCredentialsError, known.PartialCredentialsError, known.CredentialRetrievalError)
     ):
         return ModelError("refused", "NoCredentials")
-    if isinstance(error, (ParserError, known.ParamValidationError)):
-        return ModelError("broken" if isinstance(error, ParserError) else "refused", type(error).__name__)
+    if isinstance(error, known.ParamValidationError):
+        return ModelError("refused", type(error).__name__)
     if isinstance(error, (known.HTTPClientError, HTTPError, OSError)):
         return ModelError("broken", type(error).__name__)
     return ModelError("failed", type(error).__name__)

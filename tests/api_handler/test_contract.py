@@ -378,7 +378,9 @@ def test_one_log_line_a_request_without_secrets(api: Api) -> None:
     trace = {"X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678"}
     answer = api.post("/orchestrate", ask(task="the prompt nobody sees"), headers=trace)
     deadline = time.monotonic() + 2
-    while not (lines := [line for line in api.lines if line.get("request_id") == answer.headers["x-request-id"]]):
+    while not (
+        lines := [line for line in api.lines if line.get("request_id") == answer.headers["x-request-id"]]
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     (line,) = lines
