@@ -94,22 +94,23 @@ def summaries(store: ObjectStore, releases: list[str]) -> dict[str, Summary]:
 
 def keep_overflow(
     store: ObjectStore, before: State, history: tuple[Turn, ...], limit: int = HISTORY_BYTES
-) -> None:
+) -> dict[str, int]:
     """Writes down what will not fit beside the pointer, before it is moved.
 
     The collection keeps what was live within 14 days; with many releases a day the pointer's own
-    history is too short to tell.
+    history is too short to tell. Gives all that is written down; empty when everything fits.
     """
     kept = {word.partition(":")[0] for word in encode_history(history, limit).split()}
     dropped = [turn.release for turn in history if turn.release not in kept]
     if not dropped:
-        return
+        return {}
     ends = State(before.active, history).last_live(history[0].since)
     older = _older(store)
     for release in dropped:
         older[release] = max(older.get(release, 0), ends[release])
-    newest = sorted(older.items(), key=lambda item: -item[1])[:1000]
-    store.put(HISTORY_KEY, json.dumps(dict(newest)).encode(), BOOKKEEPING)
+    newest = dict(sorted(older.items(), key=lambda item: -item[1])[:1000])
+    store.put(HISTORY_KEY, json.dumps(newest).encode(), BOOKKEEPING)
+    return newest
 
 
 def _older(store: ObjectStore) -> dict[str, int]:

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
 from ops.deploy.context import BOOKKEEPING, Context, Site, Step
@@ -381,7 +382,7 @@ def _complete(context: Context, found: Plan) -> State:
 
 def _collect(context: Context, found: Plan, state: State) -> None:
     """Under the lock: old manifests, the pages and assets that only they name."""
-    releases = found.known.releases
+    releases = {**found.known.releases, found.release: datetime.fromtimestamp(context.now(), UTC)}
     gone = collection.victims(releases, state, found.known.older, context.now())[: collection.MOST_A_RUN]
     if not gone:
         return

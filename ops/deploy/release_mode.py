@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
 from ops.deploy.context import Context, Site, Step
@@ -209,10 +210,11 @@ def apply(context: Context, site: Site, plan: Plan) -> State:
         bookkeeping.save(context.store, manifest)
         context.record("whole", release=site.release, files=len(manifest.files))
         with uninterrupted(context.ui, "the release goes live in a moment"):
-            state = flip(context, manifest, plan.state, plan.active)
+            state = flip(context, manifest, plan.state, plan.active, plan.known)
             put_error_page(context, site, plan.active)
         check_live(context, manifest, plan.active, plan.state, state)
     plan.known.marks.pop(site.release, None)
+    plan.known.releases[site.release] = datetime.fromtimestamp(context.now(), UTC)
     collection.collect(context, state, plan.known)
     return state
 
@@ -308,7 +310,9 @@ class _Sender:
         for_each(self._found, check, threads=16)
 
 
-def flip(context: Context, manifest: Manifest, before: State, active: Manifest | None) -> State:
+def flip(
+    context: Context, manifest: Manifest, before: State, active: Manifest | None, known: bookkeeping.Known
+) -> State:
     """Checks the release through the CDN, then points to it."""
     if context.health and not context.dry_run:
         probes = probes_for(_hashes(manifest), _hashes(active))
@@ -317,7 +321,7 @@ def flip(context: Context, manifest: Manifest, before: State, active: Manifest |
         else:
             context.ui.note("the store has no preview-token: the release is checked only once it is live")
     history = before.moved_to(manifest.id, context.now())
-    bookkeeping.keep_overflow(context.store, before, history)
+    known.older |= bookkeeping.keep_overflow(context.store, before, history)
     state = context.pointer.move(before, manifest.id, history)
     context.record("live", release=manifest.id, before=before.active)
     return state

@@ -94,7 +94,7 @@ def release_mode(context: Context, manifest: Manifest, state: State, present: Ma
         OpsError: it was collected at this moment, or the site does not show it (the pointer is back then).
     """
     with uninterrupted(context.ui, "the pointer is being moved"):
-        after = flip(context, manifest, state, present)
+        after = flip(context, manifest, state, present, bookkeeping.Known())
         if bookkeeping.load(context.store, manifest.id) is None and not context.dry_run:
             # A collection deletes the manifest first and then looks at the pointer: one of us sees the other.
             context.pointer.move(after, state.active, state.history)

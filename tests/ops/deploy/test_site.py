@@ -60,7 +60,9 @@ def test_pages_are_accessible(page):
     assert names.count("h1") == 1
     assert names.count("title") == 1
     assert [found for tag, found in tags if tag == "img" and "alt" not in found] == []
-    assert [found for tag, found in tags if tag == "script" and "src" not in found] == [], "the CSP has no inline"
+    assert [found for tag, found in tags if tag == "script" and "src" not in found] == [], (
+        "the CSP has no inline"
+    )
     assert [found for _, found in tags if "style" in found] == []
 
 
@@ -86,7 +88,9 @@ def test_feed_sitemap_and_manifest():
     places = [element.text or "" for element in sitemap.iter() if element.tag.endswith("}loc")]
     assert len(places) >= 7
     assert all(exists(place.removeprefix("https://yourdomain.com")) for place in places)
-    links = re.findall(r'href="https://yourdomain\.com([^"]*)"', (SITE / "feed.xml").read_text(encoding="utf-8"))
+    links = re.findall(
+        r'href="https://yourdomain\.com([^"]*)"', (SITE / "feed.xml").read_text(encoding="utf-8")
+    )
     assert all(exists(link) for link in links)
     manifest = json.loads((SITE / "site.webmanifest").read_text(encoding="utf-8"))
     assert all(exists(icon["src"]) for icon in manifest["icons"])
