@@ -159,11 +159,10 @@ class HttpApi(Api):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         ends = time.monotonic() + 10
-        while not self.server.started:
+        while not (told := [line for line in list(self.lines) if line["event"] == "listening"]):
             assert time.monotonic() < ends
             time.sleep(0.005)
-        self.port = next(line for line in self.lines if line["event"] == "listening")["addresses"][0]
-        self.port = int(self.port.rsplit(":", 1)[1])
+        self.port = int(told[0]["addresses"][0].rsplit(":", 1)[1])
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
