@@ -9,10 +9,10 @@
   var session = '';
   var abort = null;
 
-  var CSS = ':host{--a:#0b5c8a;--on:#fff;--bg:#fff;--ink:#1c1f23;--soft:#595f69;--line:#d9dbd6;--mine:#e4eef5;--bad:#a8201a;' +
+  var CSS = ':host{--a:#0b6b5c;--on:#fff;--bg:#fff;--ink:#1b1d22;--soft:#575c66;--line:#e3e0d8;--mine:#e2f0ec;--bad:#a8321a;' +
     'all:initial;position:fixed;right:1rem;bottom:1rem;z-index:2147483000;color-scheme:light dark;' +
     'font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink)}' +
-    '@media(prefers-color-scheme:dark){:host{--a:#6db7e4;--on:#0c1a24;--bg:#1c2024;--ink:#e8eaec;--soft:#a4abb4;--line:#343a41;--mine:#20323f;--bad:#ff9a92}}' +
+    '@media(prefers-color-scheme:dark){:host{--a:#5fd3bc;--on:#0d1512;--bg:#1a1d25;--ink:#ecebe6;--soft:#a7abb5;--line:#2d313b;--mine:#1d3430;--bad:#f5a488}}' +
     '*{box-sizing:border-box}button,input{font:inherit}[hidden]{display:none!important}' +
     'button{min-height:44px;padding:0 16px;border:0;border-radius:12px;background:var(--a);color:var(--on);cursor:pointer}' +
     ':focus-visible{outline:3px solid var(--a);outline-offset:2px}' +

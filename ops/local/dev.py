@@ -242,21 +242,26 @@ class Dev:
         ]
         parts = {"program": program, "api": [root / "api_handler"], "site": [self.options.site]}
         async for changed in changes(parts):
-            try:
-                if "program" in changed:
-                    before = self.architecture
-                    self._take(await self._bring_up())
-                    if before and self.architecture and before.site.bucket != self.architecture.site.bucket:
-                        changed.add("site")
-                    self.tell("the edge follows the changed program")
-                if "api" in changed or "program" in changed:
-                    await self._start_api()
-                if "site" in changed:
+            # A program that does not run keeps nobody from seeing a changed page.
+            if "site" in changed:
+                await asyncio.to_thread(self._deploy)
+            if changed & {"program", "api"}:
+                await self._follow(changed)
+
+    async def _follow(self, changed: set[str]) -> None:
+        """Takes a changed program or API over; what is wrong with it is told, and nothing changes then."""
+        try:
+            if "program" in changed:
+                before = self.architecture
+                self._take(await self._bring_up())
+                if before and self.architecture and before.site.bucket != self.architecture.site.bucket:
                     await asyncio.to_thread(self._deploy)
-                self.problem = ""
-            except OpsError as problem:
-                self.problem = problem.message
-                self.tell(f"{problem.message}\nwhat was served before goes on")
+                self.tell("the edge follows the changed program")
+            await self._start_api()
+            self.problem = ""
+        except OpsError as problem:
+            self.problem = problem.message
+            self.tell(f"{problem.message}\nwhat was served before goes on")
 
     async def _handle(self, request: Request) -> Response:
         host = host_of(request.get("host"))

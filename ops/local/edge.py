@@ -173,7 +173,7 @@ class Edge:
         except FunctionError as problem:
             visit.trace.step("function", f"{planned.name} failed: {problem}")
             message = "The CloudFront function associated with this behavior failed or is invalid."
-            return visit.own(503, message, cache="FunctionExecutionError")
+            return visit.own(problem.status, message, cache="FunctionExecutionError")
         for line in outcome.logs:
             visit.trace.step("function log", line)
         visit.trace.step("function", outcome.told)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ops.local.http1 import Headers, Response, names
-from ops.local.javascript import FunctionError
+from ops.local.javascript import RefusedError
 
 DISALLOWED = names(
     "connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection trailer upgrade "
@@ -84,17 +84,17 @@ def request_event(
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise FunctionError(f"{what} is no string")
+        raise RefusedError(f"{what} is no string")
     return value
 
 
 def _pairs(grouped: Any, what: str) -> list[tuple[str, str]]:
     if not isinstance(grouped, Mapping):
-        raise FunctionError(f"{what} is no object")
+        raise RefusedError(f"{what} is no object")
     pairs: list[tuple[str, str]] = []
     for name, entry in grouped.items():
         if not isinstance(entry, Mapping):
-            raise FunctionError(f"{what}.{name} is no object with a value")
+            raise RefusedError(f"{what}.{name} is no object with a value")
         many = entry.get("multiValue")
         for item in many if isinstance(many, list) and many else [entry]:
             pairs.append((name, _text(item.get("value", ""), f"{what}.{name}.value")))
@@ -113,20 +113,20 @@ def changed_request(
         query: the viewer's, kept as it came when the function leaves it alone.
 
     Raises:
-        FunctionError: it changed what it must not, or gave something malformed (502).
+        RefusedError: it changed what it must not, or gave something malformed (502).
     """
     before = event["request"]
     if returned.get("method", before["method"]) != before["method"]:
-        raise FunctionError("it changed the method")
+        raise RefusedError("it changed the method")
     uri = _text(returned.get("uri"), "request.uri")
     if not uri.startswith("/") or re.search(r"[\x00-\x20#]", uri):
-        raise FunctionError(f"request.uri {uri[:80]!r} is no path")
+        raise RefusedError(f"request.uri {uri[:80]!r} is no path")
     if returned.get("querystring") != before["querystring"]:
         after = returned.get("querystring")
         pairs = _pairs(after, "request.querystring") if not isinstance(after, str) else None
         query = after if isinstance(after, str) else "&".join(f"{k}={v}" if v else k for k, v in pairs or [])
     if len(uri) + len(query or "") + 1 >= MAX_URI:
-        raise FunctionError("the URI is too long")
+        raise RefusedError("the URI is too long")
     if returned.get("headers") != before["headers"]:
         headers = _changed_headers(before["headers"], returned.get("headers"), headers)
     if returned.get("cookies") != before["cookies"]:
@@ -141,12 +141,12 @@ def _changed_headers(before: Mapping[str, Any], after: Any, headers: Headers) ->
     pairs = _pairs(after, "request.headers")
     for name, _ in pairs:
         if name != name.lower():
-            raise FunctionError(f"header {name!r} is not in lower case")
+            raise RefusedError(f"header {name!r} is not in lower case")
         if disallowed(name):
-            raise FunctionError(f"header {name!r} is not allowed")
+            raise RefusedError(f"header {name!r} is not allowed")
     for name in READ_ONLY:
         if before.get(name) != after.get(name):
-            raise FunctionError(f"header {name!r} is read-only")
+            raise RefusedError(f"header {name!r} is read-only")
     kept = [(n, v) for n, v in headers if n.lower() == "cookie" or disallowed(n.lower())]
     return [*kept, *pairs]
 
@@ -155,15 +155,15 @@ def made_response(returned: Mapping[str, Any]) -> Response:
     """The response a viewer-request function made.
 
     Raises:
-        FunctionError: it is malformed (502).
+        RefusedError: it is malformed (502).
     """
     status = returned.get("statusCode")
     if not isinstance(status, int | float) or not 200 <= status <= 599:
-        raise FunctionError(f"statusCode {status!r} is none from 200 to 599")
+        raise RefusedError(f"statusCode {status!r} is none from 200 to 599")
     headers = _pairs(returned.get("headers") or {}, "response.headers")
     for name, _ in headers:
         if disallowed(name.lower()):
-            raise FunctionError(f"header {name!r} is not allowed")
+            raise RefusedError(f"header {name!r} is not allowed")
     for name, entry in (returned.get("cookies") or {}).items():
         attributes = entry.get("attributes")
         headers.append(

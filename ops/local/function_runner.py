@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ops.local import events
 from ops.local.architecture import EdgeFunction
 from ops.local.http1 import Headers, Response
-from ops.local.javascript import Function, FunctionError
+from ops.local.javascript import Function, FunctionError, RefusedError
 
 Stores = Callable[[str], Mapping[str, str]]
 """Gives the content of a KeyValueStore by its ARN."""
@@ -72,7 +72,7 @@ class FunctionRunner:
         returned = function(event)
         spent = f"{(time.perf_counter() - began) * 1e6:.0f} µs"
         if not isinstance(returned, dict):
-            raise FunctionError("it returned neither a request nor a response")
+            raise RefusedError("it returned neither a request nor a response")
         if "statusCode" in returned:
             made = events.made_response(returned)
             told = f"{planned.name} answered {made.status} ({spent})"

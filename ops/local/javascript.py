@@ -74,7 +74,21 @@ globalThis.__call = function (text) {
 
 
 class FunctionError(Exception):
-    """The function threw, never answered, or gave something CloudFront refuses."""
+    """The function threw, never answered, or does not load: 503.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/http-503-service-unavailable.html
+    """
+
+    status = 503
+
+
+class RefusedError(FunctionError):
+    """The function gave something that CloudFront does not take: 502.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-function-restrictions-all.html
+    """
+
+    status = 502
 
 
 class Function:

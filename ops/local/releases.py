@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ops.deploy import bookkeeping, release_mode
 from ops.deploy import rollback as going_back
+from ops.deploy.aws.http import Http
 from ops.deploy.context import Context, Site, counts
 from ops.deploy.hashing import read_all
 from ops.deploy.headers import HeaderRules, parse_config
@@ -63,10 +65,18 @@ class Releases:
         self._url = url
         self._lock = threading.Lock()
 
-    def _context(self) -> Context:
+    @contextlib.contextmanager
+    def _context(self) -> Iterator[Context]:
+        http = Http(timeout_s=15.0)
         health = None
         if self._url:
-            health = Health(self._url, token=lambda: self._store.get(PREVIEW_TOKEN_KEY), timeout_s=10)
+            health = Health(self._url, token=lambda: self.token, http=http, timeout_s=10)
+        try:
+            yield self._with(health)
+        finally:
+            http.close()
+
+    def _with(self, health: Health | None) -> Context:
         return Context(
             store=self._bucket,
             pointer=KvsPointer(self._store),  # type: ignore[arg-type]  # it has the three calls that are made
@@ -83,8 +93,8 @@ class Releases:
             UsageError: the site is refused.
             OpsError: it failed; what was live before still is.
         """
-        with self._lock:
-            context, site = self._context(), _read_site(self._site)
+        site = _read_site(self._site)
+        with self._lock, self._context() as context:
             state = context.pointer.read()
             plan = release_mode.plan(context, site, state, max_deletes=100_000)
             release_mode.apply(context, site, plan)
@@ -98,8 +108,7 @@ class Releases:
         Raises:
             UsageError: there is no such release.
         """
-        with self._lock:
-            context = self._context()
+        with self._lock, self._context() as context:
             state = context.pointer.read()
             manifest = going_back.wanted(context, state, release)
             if manifest.id != state.active:
@@ -110,8 +119,8 @@ class Releases:
 
     def rows(self) -> list[dict[str, Any]]:
         """The releases, the newest first: id, created, last_live, active, files, bytes."""
-        context = self._context()
-        return [row.document() for row in going_back.rows(context, context.pointer.read())]
+        with self._context() as context:
+            return [row.document() for row in going_back.rows(context, context.pointer.read())]
 
     def known(self, lower: str) -> str:
         """The release whose id in lower case this is; "" when there is none."""

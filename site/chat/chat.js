@@ -21,6 +21,39 @@ let current = null; // {abort, run, turn}
 
 const announce = (text) => { ui.announce.textContent = text; };
 
+// The theme, under the same name as on the other pages.
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const root = document.documentElement;
+const isDark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : dark.matches);
+
+function themes() {
+  const button = $('theme');
+  const show = () => {
+    button.textContent = isDark() ? 'Light' : 'Dark';
+    button.setAttribute('aria-label', `Switch to the ${isDark() ? 'light' : 'dark'} theme`);
+  };
+  try {
+    const chosen = localStorage.getItem('theme');
+    if (chosen === 'light' || chosen === 'dark') root.dataset.theme = chosen;
+  } catch {
+    // Without storage the theme is the system's.
+  }
+  button.hidden = false;
+  button.addEventListener('click', () => {
+    root.dataset.theme = isDark() ? 'light' : 'dark';
+    try {
+      localStorage.setItem('theme', root.dataset.theme);
+    } catch {
+      // The choice lasts for this page then.
+    }
+    show();
+  });
+  dark.addEventListener('change', show);
+  show();
+}
+themes();
+
 // What answers, and whether a key is needed.
 
 async function begin() {
