@@ -37,11 +37,11 @@ def ranges(expected: Sequence[str]) -> list[tuple[str, str]]:
     """
     ordered = sorted(expected, key=lambda path: path.encode())
     cuts = [path for path in ordered[PER_RANGE::PER_RANGE] if not _own(path)]
-    # What belongs to the deployer is jumped over: "0" is the character after "/".
-    cuts += [edge for prefix in OWN_PREFIXES for edge in (f"{prefix}/", f"{prefix}0")]
+    # What belongs to the deployer is jumped over: "~" comes after every id and name of its own.
+    cuts += [edge for prefix in OWN_PREFIXES for edge in (f"{prefix}/", f"{prefix}/~")]
     cuts.sort(key=lambda path: path.encode())
     bounds = list(zip(["", *cuts], [*cuts, ""], strict=True))
-    own = {(f"{prefix}/", f"{prefix}0") for prefix in OWN_PREFIXES}
+    own = {(f"{prefix}/", f"{prefix}/~") for prefix in OWN_PREFIXES}
     return [pair for pair in bounds if pair not in own]
 
 

@@ -83,12 +83,12 @@ def left_out(name: str) -> bool:
     if lower in _LEFT_OUT:
         return True
     # Most names are neither: the expression is only asked about those that could be.
-    return (name[0] in _MARKED or lower.endswith(_ENDINGS)) and _EDITOR_BACKUP.fullmatch(name) is not None
+    return (name[:1] in _MARKED or lower.endswith(_ENDINGS)) and _EDITOR_BACKUP.fullmatch(name) is not None
 
 
 def refused(name: str) -> str:
     """Why a file or folder of this name must not be in a site; "" when it may."""
-    if name[0] != ".":
+    if not name.startswith("."):
         return ""
     lower = name.lower()
     if lower.startswith(".env"):

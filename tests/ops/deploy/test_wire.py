@@ -60,7 +60,10 @@ CALLS = {
         lambda aws: Bucket(aws, "site-bucket", "123456789012").head_bucket(),
         lambda boto: boto("s3").head_bucket(Bucket="site-bucket", ExpectedBucketOwner="123456789012"),
     ),
-    "head": (lambda aws: Bucket(aws, "site-bucket").head(KEY), lambda b: b("s3").head_object(Bucket="site-bucket", Key=KEY)),
+    "head": (
+        lambda aws: Bucket(aws, "site-bucket").head(KEY),
+        lambda b: b("s3").head_object(Bucket="site-bucket", Key=KEY),
+    ),
     "put": (
         lambda aws: Bucket(aws, "site-bucket").put(KEY, b"x", {"content-type": "text/plain"}),
         lambda b: b("s3").put_object(Bucket="site-bucket", Key=KEY, Body=b"x", ContentType="text/plain"),
@@ -106,8 +109,7 @@ def test_the_request_is_botocores(name, ours, boto, world: World):
         assert first.body == second.body
     elif name != "put":
         assert squeezed(first.body) == squeezed(second.body)
-    scope = re.compile(r"Credential=AKIDEXAMPLE/\d{8}/([^,]+),")
-    assert scope.search(first.headers["authorization"])[1] == scope.search(second.headers["authorization"])[1]
+    assert scope(first.headers["authorization"]) == scope(second.headers["authorization"])
     ignored = {
         "authorization", "x-amz-date", "user-agent", "accept", "accept-encoding", "host", "amz-sdk-request",
         "amz-sdk-invocation-id", "content-length", "content-md5", "transfer-encoding", "x-amz-content-sha256",
@@ -121,6 +123,11 @@ def test_the_request_is_botocores(name, ours, boto, world: World):
     if name == "copy":
         assert plain.pop("x-amz-copy-source") == sent.pop("x-amz-copy-source").lstrip("/")
     assert sent == plain
+
+
+def scope(authorization: str) -> str:
+    """Region, service and kind of a signature."""
+    return authorization.partition("Credential=AKIDEXAMPLE/")[2].partition(",")[0].partition("/")[2]
 
 
 def squeezed(body: bytes) -> str:
