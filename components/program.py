@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,6 +15,9 @@ from components.orchestrator_api import OrchestratorApiArgs
 from components.secrets import Secrets, SecretsArgs
 from components.settings import Settings
 from components.static_site import StaticSiteArgs
+from components.static_site.adoption import Adopted, file_of, load
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def secrets_args(s: Settings, account_id: pulumi.Input[str], artifact: Artifact) -> SecretsArgs:
@@ -54,6 +59,9 @@ def api_args(
         domain=s.domain,
         dns_provider=s.dns_provider,
         hosted_zone_id=s.hosted_zone_id,
+        standby=s.api_standby,
+        spot_share=s.api_spot_share,
+        work_hours=s.api_work_hours,
         **_common(s, account_id),
     )
 
@@ -76,8 +84,23 @@ def site_args(
         waf_rate_limit=s.waf_rate_limit,
         routes=routes,
         log_key_arn=secrets.kms_key_arn if s.region == "us-east-1" else None,
+        adopted=adopted_site(s.stack),
         **common,
     )
+
+
+def adopted_site(stack: str) -> Adopted | None:
+    """What ``ops adopt`` wrote for this stack; None when there is no such file.
+
+    Raises:
+        ValueError: the file cannot be used, or the value of an origin header is not in the configuration.
+    """
+    path = file_of(ROOT, stack)
+    if not path.is_file():
+        return None
+    # Plain here, since what is missing must be known before anything is registered; secret from here on.
+    text = pulumi.Config("adopted").get("headers") or "{}"
+    return load(path, {name: pulumi.Output.secret(value) for name, value in json.loads(text).items()})
 
 
 def monitoring_args(

@@ -6,10 +6,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from components.interfaces import Route
+
+if TYPE_CHECKING:
+    from components.static_site.adoption import Adopted
 
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -55,6 +59,7 @@ class StaticSiteArgs:
         tags: tags of every child that can have some.
         log_key_arn: customer-managed key in us-east-1 for the firewall's log, which lives there;
             None: CloudWatch Logs' own key.
+        adopted: a bucket and a distribution that run already, instead of new ones.
     """
 
     domain: str = ""
@@ -74,6 +79,15 @@ class StaticSiteArgs:
     stack: str
     tags: Mapping[str, str]
     log_key_arn: pulumi.Input[str] | None = None
+    adopted: Adopted | None = None
+
+    def makes_record(self, host: str, kind: str) -> bool:
+        """Whether an alias record is this stack's: not one that exists, nor of a name that is not served."""
+        if self.adopted is None:
+            return True
+        # A CNAME is alone at its name: https://www.rfc-editor.org/rfc/rfc1034#section-3.6.2
+        taken = {(host, kind), (host, "CNAME")} & self.adopted.records
+        return host in self.adopted.served and not taken
 
     @property
     def www_host(self) -> str:

@@ -49,10 +49,12 @@ def site_origin(
 
 
 def route_origins(routes: Sequence[Route]) -> list[cloudfront.DistributionOriginArgs]:
-    """One origin for every origin id, in the order in which the routes name them first."""
+    """One origin for every origin id, those that stand by too, in the order in which they are named first."""
     by_id: dict[str, ApiOrigin] = {}
     for route in routes:
         by_id.setdefault(route.origin_id, route.origin)
+        if route.standby is not None:
+            by_id.setdefault(route.standby_id, route.standby)
     return [_origin(origin_id, origin) for origin_id, origin in by_id.items()]
 
 

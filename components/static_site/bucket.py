@@ -103,7 +103,12 @@ def make_content_policy(
 
 
 def make_log_bucket(
-    component: Component, name: str, args: StaticSiteArgs, content: ContentBucket
+    component: Component,
+    name: str,
+    args: StaticSiteArgs,
+    content: ContentBucket,
+    *,
+    server_log: bool = True,
 ) -> LogBucket:
     """The bucket that CloudFront's access logs and the content bucket's server logs go to.
 
@@ -111,7 +116,8 @@ def make_log_bucket(
     charges by the gigabyte taken in (https://aws.amazon.com/cloudwatch/pricing/, vended logs) while
     the delivery of CloudFront's standard logs to S3 costs storage only
     (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html).
-    The lifecycle rule keeps the same retention.
+    The lifecycle rule keeps the same retention. Without ``server_log`` the content bucket's own
+    logging is left as it is.
     """
     from pulumi_aws import s3
 
@@ -138,13 +144,14 @@ def make_log_bucket(
         ),
         opts=component.child("logs_policy", **protection(args.protect_data)),
     )
-    s3.BucketLogging(
-        f"{name}-bucket-logging",
-        bucket=content.name,
-        target_bucket=bucket.bucket,
-        target_prefix=SERVER_LOG_PREFIX,
-        opts=component.child("bucket_logging", depends_on=[policy]),
-    )
+    if server_log:
+        s3.BucketLogging(
+            f"{name}-bucket-logging",
+            bucket=content.name,
+            target_bucket=bucket.bucket,
+            target_prefix=SERVER_LOG_PREFIX,
+            opts=component.child("bucket_logging", depends_on=[policy]),
+        )
     return LogBucket(name=bucket.bucket, arn=bucket.arn, policy=policy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -46,17 +47,10 @@ def make_distribution(
     from pulumi_aws import cloudfront
 
     keep = protection(args.protect_data)
-    access = cloudfront.OriginAccessControl(
-        f"{name}-access",
-        description="The distribution signs its requests to the bucket",
-        origin_access_control_origin_type="s3",
-        signing_behavior="always",
-        signing_protocol="sigv4",
-        opts=component.child("access", **keep),
-    )
+    access = make_access_control(component, name, keep)
     site_function = make_edge_function(component, name, args, store)
     site_headers = make_site_headers(component, name)
-    address_function = make_viewer_address_function(component, name, args) if args.routes else None
+    address_function = make_viewer_address_function(component, name, args, store) if args.routes else None
     api_headers = make_api_headers(component, name) if args.routes else None
     return cloudfront.Distribution(
         f"{name}-distribution",
@@ -88,6 +82,22 @@ def make_distribution(
     )
 
 
+def make_access_control(
+    component: Component, name: str, keep: Mapping[str, bool]
+) -> cloudfront.OriginAccessControl:
+    """How CloudFront proves itself to the bucket. ``keep``: options of what must not go."""
+    from pulumi_aws import cloudfront
+
+    return cloudfront.OriginAccessControl(
+        f"{name}-access",
+        description="The distribution signs its requests to the bucket",
+        origin_access_control_origin_type="s3",
+        signing_behavior="always",
+        signing_protocol="sigv4",
+        opts=component.child("access", **keep),
+    )
+
+
 def make_edge_function(
     component: Component, name: str, args: StaticSiteArgs, store: cloudfront.KeyValueStore
 ) -> cloudfront.Function:
@@ -109,17 +119,22 @@ def make_edge_function(
 
 
 def make_viewer_address_function(
-    component: Component, name: str, args: StaticSiteArgs
+    component: Component, name: str, args: StaticSiteArgs, store: cloudfront.KeyValueStore | None = None
 ) -> cloudfront.Function:
-    """The viewer-request function of the routes: who is calling, as CloudFront saw it."""
+    """The viewer-request function of the routes: who is calling, as CloudFront saw it.
+
+    While a route has a second origin it also leads those there who show the preview token of ``store``.
+    """
     from pulumi_aws import cloudfront
 
+    standby = next((route.standby_id for route in args.routes if route.standby is not None), None)
     return cloudfront.Function(
         f"{name}-viewer-address",
         comment="Tells the API the address of its viewer",
         runtime=edge.RUNTIME,
-        code=edge.viewer_address_code(),
+        code=edge.standby_code(standby) if standby and store else edge.viewer_address_code(),
         publish=True,
+        key_value_store_associations=[store.arn] if standby and store else None,
         tags=args.tags,
         opts=component.child("viewer_address_function"),
     )

@@ -93,11 +93,13 @@ def _option(options: Sequence[Any], host: str) -> Mapping[str, str]:
 def make_records(
     component: Component, name: str, args: StaticSiteArgs, zone: str, distribution: cloudfront.Distribution
 ) -> None:
-    """A, AAAA and HTTPS alias records of every name."""
+    """A, AAAA and HTTPS alias records of every name, but for those that an adopted site has already."""
     from pulumi_aws import route53
 
     for host in args.hosts:
         for kind in ALIAS_TYPES:
+            if not args.makes_record(host, kind):
+                continue
             route53.Record(
                 f"{name}-{host}-{kind.lower()}",
                 zone_id=zone,

@@ -58,6 +58,15 @@ def viewer_address_code() -> str:
     return _checked("viewer_address.js", _source("viewer_address.js"))
 
 
+def standby_code(origin_id: str) -> str:
+    """The same, which also sends requests with the preview token to a second origin.
+
+    Args:
+        origin_id: of the origin that stands by.
+    """
+    return _checked("standby.js", _source("standby.js").replace("{{origin_id}}", origin_id))
+
+
 def _source(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
@@ -11,10 +12,14 @@ from components.component import Component, Transform
 from components.interfaces import Route, SiteTelemetry
 from components.static_site import bucket as buckets
 from components.static_site import dns
+from components.static_site.adopted.site import adopt
 from components.static_site.args import StaticSiteArgs, problems
 from components.static_site.distribution import make_access_log, make_distribution
 from components.static_site.firewall import make_web_acl
-from components.static_site.releases import make_release_store
+from components.static_site.releases import ReleaseStore, make_release_store
+
+if TYPE_CHECKING:
+    from pulumi_aws import cloudfront
 
 HEALTH_PATH = "/api/v1/health"
 """The one route of the API that wants no key."""
@@ -77,6 +82,7 @@ class StaticSite(Component):
         "access_log_source",
         "access_log_destination",
         "access_log",
+        "cache_policy",
         "alias_record",
     )
 
@@ -105,24 +111,8 @@ class StaticSite(Component):
 
         managed_dns = bool(args.domain) and args.dns_provider == "route53"
         zone = dns.zone_id(self, args) if managed_dns else ""
-        bucket = buckets.make_content_bucket(self, name, args)
-        logs = buckets.make_log_bucket(self, name, args, bucket)
-        releases = make_release_store(self, name, args)
-        certificate_arn: pulumi.Input[str] | None = args.certificate_arn or None
-        if managed_dns and certificate_arn is None:
-            certificate_arn = dns.make_certificate(self, name, args, zone)
-        acl, acl_metric = make_web_acl(self, name, args) if args.waf else (None, None)
-        distribution = make_distribution(
-            self,
-            name,
-            args,
-            bucket=bucket,
-            store=releases.store,
-            certificate_arn=certificate_arn,
-            web_acl_arn=acl.arn if acl else None,
-        )
-        buckets.make_content_policy(self, name, args, bucket, distribution.arn)
-        make_access_log(self, name, args, distribution, logs)
+        made = adopt(self, name, args, args.adopted) if args.adopted else self._make(name, args, zone)
+        bucket, distribution = made.bucket, made.distribution
         if managed_dns:
             dns.make_records(self, name, args, zone, distribution)
 
@@ -131,17 +121,18 @@ class StaticSite(Component):
         self.distribution_arn = distribution.arn
         self.distribution_domain = distribution.domain_name
         self.url = pulumi.Output.concat("https://", args.domain or distribution.domain_name)
-        self.key_value_store_arn = releases.store.arn
+        # An adopted site is deployed in place until it has the edge function.
+        self.key_value_store_arn = made.releases.store.arn if made.releases else pulumi.Output.from_input("")
         self.dns_records_to_add = (
             dns.records_to_add(args.hosts, distribution.domain_name)
             if args.dns_provider == "external"
             else []
         )
-        self.preview_token = releases.preview_token
+        self.preview_token = made.releases.preview_token if made.releases else pulumi.Output.from_input("")
         self.telemetry = SiteTelemetry(
             distribution_id=distribution.id,
-            web_acl_name=acl_metric,
-            certificate_arn=certificate_arn,
+            web_acl_name=made.acl_metric,
+            certificate_arn=made.certificate_arn,
             host=args.domain or distribution.domain_name,
             health_path=HEALTH_PATH if any(map(_reaches_health, args.routes)) else None,
         )
@@ -157,6 +148,45 @@ class StaticSite(Component):
                 "preview_token": self.preview_token,
             }
         )
+
+    def _make(self, name: str, args: StaticSiteArgs, zone: str) -> _New:
+        """Everything new."""
+        bucket = buckets.make_content_bucket(self, name, args)
+        logs = buckets.make_log_bucket(self, name, args, bucket)
+        releases = make_release_store(self, name, args)
+        certificate_arn: pulumi.Input[str] | None = args.certificate_arn or None
+        if zone and certificate_arn is None:
+            certificate_arn = dns.make_certificate(self, name, args, zone)
+        acl, acl_metric = make_web_acl(self, name, args) if args.waf else (None, None)
+        distribution = make_distribution(
+            self,
+            name,
+            args,
+            bucket=bucket,
+            store=releases.store,
+            certificate_arn=certificate_arn,
+            web_acl_arn=acl.arn if acl else None,
+        )
+        buckets.make_content_policy(self, name, args, bucket, distribution.arn)
+        make_access_log(self, name, args, distribution, logs)
+        return _New(
+            bucket=bucket,
+            distribution=distribution,
+            certificate_arn=certificate_arn,
+            acl_metric=acl_metric,
+            releases=releases,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _New:
+    """A site that is made, with the same members as one that is adopted."""
+
+    bucket: buckets.ContentBucket
+    distribution: cloudfront.Distribution
+    certificate_arn: pulumi.Input[str] | None
+    acl_metric: pulumi.Input[str] | None
+    releases: ReleaseStore
 
 
 def _reaches_health(route: Route) -> bool:
