@@ -24,13 +24,11 @@ api = None
 if config.api_backend != "none":
     api = OrchestratorApi("api", api_args(config, account_id, artifact, secrets.refs))
 
-routes = [Route(path_pattern="/api/*", origin=api.origin)] if api else []
+routes = [Route(path_pattern="/api/*", origin=api.origin, standby=api.standby_origin)] if api else []
 site = StaticSite("site", site_args(config, account_id, routes, secrets.refs))
 
 telemetry = api.telemetry if api else None
-monitoring = Monitoring(
-    "monitoring", monitoring_args(config, account_id, site.telemetry, telemetry, secrets)
-)
+monitoring = Monitoring("monitoring", monitoring_args(config, account_id, site.telemetry, telemetry, secrets))
 
 pulumi.export("url", site.url)
 pulumi.export("accountId", account_id)

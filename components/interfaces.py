@@ -98,11 +98,18 @@ class Route:
         path_pattern: CloudFront path pattern such as ``/api/*``.
         origin: who answers.
         origin_id: id of the origin within the distribution; stable, never shown to viewers.
+        standby: a second origin that only requests with the preview token reach, in ``X-Standby-Token``.
     """
 
     path_pattern: str
     origin: ApiOrigin
     origin_id: str = "api"
+    standby: ApiOrigin | None = None
+
+    @property
+    def standby_id(self) -> str:
+        """Id of the second origin within the distribution."""
+        return f"{self.origin_id}-standby"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,9 @@ class Settings:
     api_gateway_account_role: str
     customer_key: bool
     api_max_concurrency: int
+    api_standby: str
+    api_spot_share: int
+    api_work_hours: str
 
     @property
     def tags(self) -> dict[str, str]:
@@ -154,6 +157,9 @@ KEYS: tuple[Key, ...] = (
     Key("apiGatewayAccountRole", "string", "create", choices=("create", "existing")),
     Key("customerKey", "boolean", False),
     Key("apiMaxConcurrency", "integer", 0, low=0, high=100_000),
+    Key("apiStandby", "string", "", choices=("", "lambda", "fargate", "ec2")),
+    Key("apiSpotShare", "integer", 0, low=0, high=100),
+    Key("apiWorkHours", "string", ""),
 )
 
 

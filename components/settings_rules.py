@@ -33,6 +33,7 @@ _IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
 _PRIVATE_ECR = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/")
 _SECRET_PREFIX = re.compile(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*")
 # AWS marks Graviton by a "g" after the generation's digit: t4g, m7gd, c8gn. a1 came before that rule.
+_WORK_HOURS = re.compile(r"([01]\d|2[0-3])-([01]\d|2[0-4]) [A-Za-z_]+(/[A-Za-z_+-]+)*")
 _ARM_INSTANCE = re.compile(r"([a-z]+\d+g[a-z]*|a1)\.[a-z0-9-]+")
 
 
@@ -219,7 +220,7 @@ def _api(s: Settings) -> Iterator[Problem]:
             "pulumi config set instanceType t4g.small",
         )
     if s.api_image:
-        if s.api_backend != "fargate":
+        if "fargate" not in (s.api_backend, s.api_standby):
             yield Problem(
                 "apiImage",
                 s.api_image,
@@ -233,6 +234,29 @@ def _api(s: Settings) -> Iterator[Problem]:
                 "an image by digest is wanted, repository@sha256:<64 hex digits>",
                 "pulumi config set apiImage <image>@sha256:<digest>",
             )
+    if s.api_standby and s.api_standby == s.api_backend:
+        yield Problem("apiStandby", s.api_standby, "it is apiBackend itself", "pulumi config rm apiStandby")
+    if s.api_standby and s.api_backend == "none":
+        yield Problem(
+            "apiStandby",
+            s.api_standby,
+            "there is nothing to stand by for with apiBackend none",
+            f"pulumi config set apiBackend {s.api_standby}",
+        )
+    if s.api_work_hours and not _WORK_HOURS.fullmatch(s.api_work_hours):
+        yield Problem(
+            "apiWorkHours",
+            s.api_work_hours,
+            "two-digit hours and a time zone are wanted, START-STOP ZONE",
+            "pulumi config set apiWorkHours '08-18 Europe/Berlin'",
+        )
+    elif s.api_work_hours and s.protect_data:
+        yield Problem(
+            "apiWorkHours",
+            s.api_work_hours,
+            "it would stop a production service every evening",
+            "pulumi config rm apiWorkHours",
+        )
     if s.public_chat and s.api_backend == "none":
         yield Problem(
             "publicChat", "true", "there is no API with apiBackend none", "pulumi config set publicChat false"
@@ -240,7 +264,7 @@ def _api(s: Settings) -> Iterator[Problem]:
 
 
 def _network(s: Settings) -> Iterator[Problem]:
-    if s.egress == "public-ip" and s.api_backend == "ec2":
+    if s.egress == "public-ip" and "ec2" in (s.api_backend, s.api_standby):
         yield Problem(
             "egress",
             s.egress,
