@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +25,7 @@ class Vault:
 
     def __init__(self, value: str) -> None:
         self.client = boto3.client("secretsmanager", region_name="us-east-1")
-        self.arn = self.client.create_secret(Name="orchestrator/api-key", SecretString=value)["ARN"]
+        self.arn = self.client.create_secret(Name=f"orchestrator/api-key-{uuid.uuid4()}", SecretString=value)["ARN"]
         self.turns = 0
 
     def turn(

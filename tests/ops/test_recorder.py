@@ -64,7 +64,7 @@ def test_an_error_in_an_apply_reaches_the_test() -> None:
 
 def test_an_unexpected_lookup_is_an_error() -> None:
     with pytest.raises(Exception, match="no answer"):
-        deploy(lambda: s3.get_bucket(bucket="someone-elses"))
+        deploy(lambda: s3.get_objects(bucket="someone-elses"))
 
 
 def test_transforms_merge_or_compute_and_reject_unknown_children() -> None:
