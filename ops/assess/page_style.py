@@ -35,7 +35,8 @@ border-radius:10px;padding:.8rem .9rem}
 .high{--c:var(--high)}.medium{--c:var(--medium)}.low{--c:var(--low)}.info{--c:var(--info)}
 .passed{--c:var(--good)}.unread{--c:var(--soft)}
 .seen{columns:3 17rem;column-gap:.75rem}
-.seen>div{break-inside:avoid;margin-bottom:.75rem;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem}
+.seen>div{break-inside:avoid;margin-bottom:.75rem;
+background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem}
 dl{margin:0;display:grid;grid-template-columns:auto 1fr;gap:.15rem .9rem;font-size:.9rem}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .band{display:flex;align-items:center;gap:.6rem;margin:1.6rem 0 .7rem;color:var(--c)}

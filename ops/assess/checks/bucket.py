@@ -75,8 +75,8 @@ def public_access_block(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=name,
             evidence=f"off: {', '.join(off)}",
-            mend="Put an origin access control before the bucket first (a public site stops otherwise), "
-            "then block public access; `ops adopt` does it in that order.",
+            mend="Put an origin access control before the bucket first (`ops adopt --upgrade oac`; a public "
+            "site stops otherwise), then block public access.",
             command=f"aws s3api put-public-access-block --bucket {name} --public-access-block-configuration "
             + ",".join(f"{flag}=true" for flag in PUBLIC_ACCESS_FLAGS),
         )

@@ -124,7 +124,9 @@ def tls_floor(s: Snapshot) -> Iterator[Found]:
 )
 def dedicated_ip(s: Snapshot) -> Iterator[Found]:
     found = config(s)
-    if found and (found.get("ViewerCertificate") or {}).get("SSLSupportMethod") == "vip":
+    viewer = (found or {}).get("ViewerCertificate") or {}
+    # AWS reports "vip" for CloudFront's own certificate too, where it costs nothing.
+    if viewer.get("SSLSupportMethod") == "vip" and not viewer.get("CloudFrontDefaultCertificate"):
         yield Found(
             resource=s["distribution"]["Id"],
             evidence="SSLSupportMethod vip",

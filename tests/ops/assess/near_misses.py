@@ -48,6 +48,7 @@ NEAR_MISSES: dict[str, tuple[Case, ...]] = {
         Case(viewer(MinimumProtocolVersion="TLSv1.2_2025"), ""),
         Case(viewer(MinimumProtocolVersion="TLSv1", CloudFrontDefaultCertificate=True), ""),
     ),
+    "cloudfront-dedicated-ip": (Case(viewer(SSLSupportMethod="vip", CloudFrontDefaultCertificate=True), ""),),
     "cloudfront-root-object": (Case(config(DefaultRootObject=""), ""),),
     "cloudfront-logging": (
         Case(

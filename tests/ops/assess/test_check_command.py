@@ -116,7 +116,7 @@ def test_the_policy_is_printed_without_asking_aws(capsys: pytest.CaptureFixture[
     assert policy["Statement"][1]["Resource"] == f"arn:aws:s3:::{DOMAIN}"
 
 
-@pytest.mark.parametrize("command", ["check"])
+@pytest.mark.parametrize("command", ["check", "adopt"])
 def test_help_names_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])

@@ -1,0 +1,1 @@
+"""``ops adopt``: from what was read to the file StaticSite takes over, and what that would change."""
