@@ -12,7 +12,6 @@ import json
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,18 @@ SCENARIOS = ("first deploy", "no change", "CI rebuild", "one-page edit", "rollba
 PAGES_OF_FIVE = 2
 """Of five files two are pages, three are hashed assets."""
 LARGE = 20_000
+
+
+_STOPWATCH = """
+import os, sys, time
+began = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+seconds = time.perf_counter() - began
+print(f"\\n{seconds} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}", end="")
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process that starts the tool: a child's peak memory begins with that of whoever forked it."""
 
 
 @dataclass(frozen=True)
@@ -219,21 +230,16 @@ def timed(tool: Tool, command: list[str], url: str, state: Path, tree: Path) -> 
         "ORCHESTRATOR_CACHE": str(state / "cache"),
     }  # fmt: skip
     tool.prepare(state, tree, url)
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=tool.folder(state), env=environment, stdout=output, stderr=output
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            output.seek(0)
-            text = output.read().decode("utf-8", "replace")[-600:]
-            raise OpsError(f"{tool.name} ended with {process.returncode}: {text}")
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _STOPWATCH, *command],
+        cwd=tool.folder(state), env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    figures = done.stdout.rpartition("\n")[2].split()
+    if done.returncode != 0 or len(figures) != 3:
+        raise OpsError(f"{tool.name} ended with {done.returncode}: {(done.stderr or done.stdout)[-600:]}")
     # macOS counts bytes, Linux kilobytes.
     unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+    return Run(float(figures[0]), float(figures[1]), int(figures[2]) * unit / 1e6)
 
 
 def _check(url: str, tool: Tool, files: int) -> None:
@@ -242,11 +248,6 @@ def _check(url: str, tool: Tool, files: int) -> None:
         objects = json.load(answer)["objects"]
     if objects < files:
         raise OpsError(f"{tool.name} left {objects} objects of {files} files in the bucket")
-
-
-def median(values: list[float]) -> float:
-    """The middle value."""
-    return statistics.median(values)
 
 
 def _cache() -> Path:

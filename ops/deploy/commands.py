@@ -15,7 +15,7 @@ from ops.deploy.hashing import cache_file, read_all
 from ops.deploy.headers import HeaderRules, parse_config
 from ops.deploy.manifest import release_id
 from ops.deploy.options import Options
-from ops.deploy.pointer import Pointer, ReadOnlyPointer, State
+from ops.deploy.pointer import BucketPointer, Pointer, ReadOnlyPointer, State
 from ops.deploy.pool import Task
 from ops.deploy.preflight import Answers, Preflight, raise_problems
 from ops.deploy.rules import CONFIG_FILE, printable
@@ -99,7 +99,7 @@ class Session:
 
     def _pointer(self, store: ObjectStore) -> Pointer:
         from ops.deploy.aws.client import KeyValueStore
-        from ops.deploy.pointer import BucketPointer, KvsPointer
+        from ops.deploy.pointer import KvsPointer
 
         if self.release_mode:
             return KvsPointer(KeyValueStore(self.aws, self.target.kvs_arn), self.target.kvs_key)
@@ -148,7 +148,8 @@ def deploy(options: Options, ui: Ui, log: RunLog) -> int:
         context = session.context(answers)
         log.write("site", release=site.release, files=len(site.tree.files), bytes=site.tree.bytes)
         if listing is not None:
-            return _deploy_in_place(context, site, listing.result(), options, began)
+            state, there = listing.result()
+            return _deploy_in_place(context, site, state, there, options, began)
         assert answers.state is not None
         return _deploy_release(context, site, answers.state, options, began)
 
@@ -171,15 +172,18 @@ def _site(options: Options) -> Site:
     return Site(tree, rules, release_id(tree.files, rules) if not tree.problems else "")
 
 
-def _listed(session: Session) -> Mapping[str, Listed]:
+def _listed(session: Session) -> tuple[State, Mapping[str, Listed]]:
+    """Pointer and list of a site in place, read beside the hashing."""
     from ops.deploy.listing import present
     from ops.deploy.s3_store import S3Store
 
     session.preflight.bucket.result()
     if session.preflight.answers.problems:
-        return {}
-    names = sorted(_names(session.options.directory))
-    return present(S3Store(session.aws, session.target.bucket), names)
+        return State(), {}
+    store = S3Store(session.aws, session.target.bucket)
+    state = Task(BucketPointer(store).read)
+    there = present(store, sorted(_names(session.options.directory)))
+    return state.result(), there
 
 
 def _names(directory: str) -> list[str]:
@@ -207,11 +211,10 @@ def _deploy_release(context: Context, site: Site, state: State, options: Options
 
 
 def _deploy_in_place(
-    context: Context, site: Site, there: Mapping[str, Listed] | None, options: Options, began: float
+    context: Context, site: Site, state: State, there: Mapping[str, Listed], options: Options, began: float
 ) -> int:
     from ops.deploy import in_place
 
-    state = context.pointer.read()
     plan = in_place.plan(
         context,
         site,

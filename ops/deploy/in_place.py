@@ -24,7 +24,7 @@ from ops.deploy.listing import present
 from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Lock
 from ops.deploy.pointer import LostRaceError, State
-from ops.deploy.pool import for_each
+from ops.deploy.pool import Task, for_each
 from ops.deploy.rules import OWN_PREFIXES, is_hashed_asset, is_page
 from ops.deploy.s3_store import is_mapped
 from ops.deploy.store import ChangedError, Listed, StoreError
@@ -130,8 +130,10 @@ def _planned(
     max_deletes: int,
     prune: bool,
 ) -> Plan:
+    known = Task(lambda: bookkeeping.known(context.store))
+    noted = Task(lambda: _pending(context))
     base = bookkeeping.load(context.store, state.active) if state.active else None
-    pending = _pending(context)
+    pending = noted.result()
     steps: list[Step] = []
     doubtful: list[str] = []
     for path, entry in target.items():
@@ -161,8 +163,7 @@ def _planned(
     found.invalid = _invalid(found, deletes)
     writes = any(step.action != "keep" for step in steps)
     found.nothing = not writes and not found.invalid and state.active == release and not pending
-    if not found.nothing:
-        found.known = bookkeeping.known(context.store)
+    found.known = known.result()
     return found
 
 
@@ -254,12 +255,14 @@ def apply(context: Context, found: Plan) -> State:
     if found.nothing:
         return found.state
     with Lock(context.store, context.who, context.lost, say=context.ui.say) as lock:
-        if context.pointer.read().version != found.state.version or _pending(context) != found.pending:
+        pending = Task(lambda: _pending(context))
+        if context.pointer.read().version != found.state.version or pending.result() != found.pending:
             raise LostRaceError(
                 "another deploy of this bucket finished in the meantime; run again to go over it"
             )
-        _note_pending(context, found)
+        note = Task(lambda: _note_pending(context, found))
         _keep_pages(context, found)
+        note.result()
         lock.check()
         _send(context, found, [s for s in found.steps if not is_page(s.path)], "Uploading assets")
         lock.check()
@@ -267,13 +270,16 @@ def apply(context: Context, found: Plan) -> State:
             _send(context, found, [s for s in found.steps if is_page(s.path)], "Uploading pages")
             lock.check()
             failed = _delete(context, found)
-            _invalidate(context, found)
+            invalidated = Task(lambda: _invalidate(context, found))
             if failed:
+                invalidated.result()
                 raise OpsError(
                     f"{len(failed)} objects were not deleted: {'; '.join(failed[:5])}. "
                     "The new site is online; run again to delete them"
                 )
-            state = _complete(context, found)
+            state = _complete(context, found, invalidated)
+            # With the lock in one call, and last: until then another run would go over this one.
+            lock.also_delete.append(PENDING_KEY)
         _collect(context, found, state)
     return state
 
@@ -368,14 +374,15 @@ def _invalidate(context: Context, found: Plan) -> None:
     context.record("invalidated", paths=paths, invalidation=made)
 
 
-def _complete(context: Context, found: Plan) -> State:
+def _complete(context: Context, found: Plan, invalidated: Task[None]) -> State:
+    """Writes the manifest while CloudFront is told; the pointer only moves when both are done."""
     for path, entry in found.target.items():
         if not entry.etag:
             found.target[path] = entry._replace(etag=found.there[path].etag)
     bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
+    invalidated.result()
     history = found.state.moved_to(found.release, context.now())
     state = context.pointer.move(found.state, found.release, history)
-    context.store.delete([PENDING_KEY])
     context.record("live", release=found.release, before=found.state.active)
     return state
 

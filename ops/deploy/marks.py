@@ -84,7 +84,10 @@ class Lock:
         self._say = say
         self._sleep = sleep
         self._etag = ""
+        self._seen = 0.0
         self._heart: Heartbeat | None = None
+        self.also_delete: list[str] = []
+        """Keys that go together with the lock, in one call, when it is given back."""
 
     def __enter__(self) -> Lock:
         """Takes the lock.
@@ -92,6 +95,7 @@ class Lock:
         Raises:
             LockedError: its holder refreshes it.
         """
+        self._seen = time.monotonic()
         self._etag = self._take()
         self._heart = Heartbeat(self._refresh, self._refresh_s)
         return self
@@ -102,10 +106,14 @@ class Lock:
         """Gives it back, unless it has been lost."""
         if self._heart:
             self._heart.close()
-        if not self.lost.is_set():
+        if self.lost.is_set():
+            return
+        # Within half the time after which others may take it, it is certainly still ours.
+        if time.monotonic() - self._seen > self._stale_s / 2:
             head = self._store.head(LOCK_KEY)
-            if head is not None and head.etag == self._etag:
-                self._store.delete([LOCK_KEY])
+            if head is None or head.etag != self._etag:
+                return
+        self._store.delete([*self.also_delete, LOCK_KEY])
 
     def check(self) -> None:
         """Ends a run that has lost its lock.
@@ -123,6 +131,7 @@ class Lock:
         watched = ""
         since = 0.0
         while True:
+            self._seen = time.monotonic()
             try:
                 return self._store.put(LOCK_KEY, self._body(), BOOKKEEPING, create=True)
             except ExistsError:
@@ -155,8 +164,10 @@ class Lock:
             return "unknown holder"
 
     def _refresh(self) -> None:
+        began = time.monotonic()
         try:
             self._etag = self._store.put(LOCK_KEY, self._body(), BOOKKEEPING, if_match=self._etag)
+            self._seen = began
         except (ChangedError, ExistsError):
             self.lost.set()
         except StoreError:

@@ -20,7 +20,7 @@ from ops.deploy.health import UnhealthyError, probes_for
 from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Mark, wait_for_collection
 from ops.deploy.pointer import State
-from ops.deploy.pool import for_each
+from ops.deploy.pool import Task, for_each
 from ops.deploy.rules import ERROR_PAGE, printable
 from ops.deploy.s3_store import is_mapped
 from ops.deploy.store import ChangedError, ExistsError, ObjectStore, StoreError
@@ -84,8 +84,9 @@ def plan(context: Context, site: Site, state: State, *, max_deletes: int, verify
             nothing=True,
         )
     store = context.store
-    known = bookkeeping.known(store)
+    asked = Task(lambda: bookkeeping.known(store))
     active = bookkeeping.load(store, state.active) if state.active else None
+    known = asked.result()
     gone = _vanishing(active, site)
     problems = []
     if len([path for path in gone if not active or path not in active.assets]) > max_deletes:

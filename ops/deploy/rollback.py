@@ -10,6 +10,7 @@ from ops.deploy import bookkeeping, in_place
 from ops.deploy.context import Context
 from ops.deploy.manifest import Manifest
 from ops.deploy.pointer import State
+from ops.deploy.pool import Task
 from ops.deploy.release_mode import check_live, flip, restore_error_page
 from ops.deploy.tree import listed
 from ops.deploy.ui import uninterrupted
@@ -95,13 +96,15 @@ def release_mode(context: Context, manifest: Manifest, state: State, present: Ma
     """
     with uninterrupted(context.ui, "the pointer is being moved"):
         after = flip(context, manifest, state, present, bookkeeping.Known())
-        if bookkeeping.load(context.store, manifest.id) is None and not context.dry_run:
+        kept = Task(lambda: bookkeeping.load(context.store, manifest.id) is not None)
+        restore_error_page(context, manifest, present)
+        if not kept.result() and not context.dry_run:
             # A collection deletes the manifest first and then looks at the pointer: one of us sees the other.
             context.pointer.move(after, state.active, state.history)
+            restore_error_page(context, present, manifest)
             raise OpsError(
                 f"release {manifest.id} was collected at this moment; the site is back at {state.active}"
             )
-        restore_error_page(context, manifest, present)
     check_live(context, manifest, present, state, after)
     return after
 

@@ -52,7 +52,7 @@ def test_assets_before_pages_before_deletes_before_the_end(ops: Ops, site, world
     names = [key if operation == "PutObject" else operation for operation, key in order]
     assert names == [
         "_deploy/lock", "CopyObject", "CopyObject", "assets/new-C8QJ036S.js", "index.html",
-        "DeleteObjects", "CreateInvalidation", "_deploy/current.json", "DeleteObjects", "DeleteObjects",
+        "DeleteObjects", "CreateInvalidation", "_deploy/current.json", "DeleteObjects",
     ]  # fmt: skip
     assert "docs/index.html" not in world.objects
     assert ASSET in world.objects, "open tabs still ask for it"
