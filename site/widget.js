@@ -19,7 +19,7 @@
     '.open{border-radius:99px;box-shadow:0 4px 16px #0004;min-height:52px}' +
     'section{display:flex;flex-direction:column;width:min(380px,calc(100vw - 2rem));height:min(560px,calc(100dvh - 2rem));' +
     'background:var(--bg);border:1px solid var(--line);border-radius:16px;box-shadow:0 8px 32px #0005;overflow:hidden}' +
-    'header{display:flex;align-items:center;padding:8px 8px 8px 16px;border-bottom:1px solid var(--line)}' +
+    '.head{display:flex;align-items:center;padding:8px 8px 8px 16px;border-bottom:1px solid var(--line)}' +
     'h2{font-size:1rem;margin:0;flex:1}.x{background:none;color:var(--ink)}' +
     '.log{flex:1;overflow:auto;padding:16px;margin:0;list-style:none}' +
     '.log li{margin:0 0 12px;white-space:pre-wrap;overflow-wrap:anywhere}' +
@@ -56,7 +56,7 @@
   stop.hidden = true;
   var form = make('form', {}, make('label', { for: 'q', class: 'h', text: 'Your question' }), input, send, stop);
   var panel = make('section', { role: 'dialog', 'aria-label': title },
-    make('header', {}, make('h2', { text: title }), close), log, said, form);
+    make('div', { class: 'head' }, make('h2', { text: title }), close), log, said, form);
   panel.hidden = true;
   root.append(opener, panel);
 

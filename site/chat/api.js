@@ -94,6 +94,7 @@ export const agents = (key) => getJson('/agents', key);
 /** Whether the chat is open without a key. */
 export async function isPublic() {
   const response = await fetch(`${BASE}/chat`, { method: 'OPTIONS' });
+  await response.text(); // an answer that is not read keeps its connection
   return response.ok;
 }
 

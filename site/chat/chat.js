@@ -57,9 +57,10 @@ themes();
 // What answers, and whether a key is needed.
 
 async function begin() {
-  showModel();
+  const told = await showModel();
   try {
-    open = await isPublic();
+    // An API that tells by itself need not be tried.
+    open = told.public_chat ?? await isPublic();
   } catch {
     open = false;
   }
@@ -75,12 +76,15 @@ function publicly() {
 
 async function showModel() {
   try {
-    const { model } = await status();
+    const told = await status();
+    const { model } = told;
     const scripted = model === 'scripted';
     ui.model.textContent = scripted ? 'Scripted model, no AWS' : model.replace(/^.*anthropic\./, '');
     ui.model.title = scripted ? 'Without AWS credentials a scripted model answers' : model;
+    return told;
   } catch {
     ui.model.textContent = 'The API is away';
+    return {};
   }
 }
 

@@ -27,10 +27,10 @@ export class Turn {
     this.steps.hidden = true;
     this.state = make('p', { class: 'state' }, 'Sending …');
     this.actions = make('p', { class: 'actions' });
-    this.answer = make('div', { class: 'answer', 'aria-busy': 'true' }, make('h3', { class: 'who' }, 'Assistant'),
+    this.answer = make('div', { class: 'answer', 'aria-busy': 'true' }, make('h2', { class: 'who' }, 'Assistant'),
       this.steps, this.body, this.state, this.actions);
     this.element = make('li', { class: 'turn' },
-      make('div', { class: 'asked' }, make('h3', { class: 'who' }, 'You'), make('p', {}, question)), this.answer);
+      make('div', { class: 'asked' }, make('h2', { class: 'who' }, 'You'), make('p', {}, question)), this.answer);
     list.append(this.element);
     this.began = Date.now();
     this.timer = setInterval(() => this.slow(), 1000);

@@ -1,0 +1,259 @@
+"""The chat page and the widget in a real browser."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from tests.browser.conftest import ROOT, System
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SSE = {"content-type": "text/event-stream", "cache-control": "no-store"}
+
+
+def _enter(page: Page, system: System) -> None:
+    page.goto(f"{system.url}/chat/")
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.get_by_label("API key").fill(system.key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-form")).to_be_hidden()
+
+
+def _ask(page: Page, text: str) -> None:
+    page.get_by_label("Your question").fill(text)
+    page.keyboard.press("Enter")
+
+
+def _lengths(page: Page) -> list[int]:
+    """Lengths of the answer's text, looked at until it is done."""
+    seen: list[int] = []
+    answer = page.locator(".answer").last
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        length = len(answer.locator(".text").inner_text())
+        if not seen or seen[-1] != length:
+            seen.append(length)
+        if answer.get_attribute("aria-busy") == "false":
+            return seen
+        page.wait_for_timeout(15)
+    raise AssertionError("the answer never ended")
+
+
+def test_an_answer_appears_piece_by_piece(page: Page, system: System) -> None:
+    _enter(page, system)
+    expect(page.locator("#model")).to_have_text("Scripted model, no AWS")
+    _ask(page, "Tell me something")
+    lengths = _lengths(page)
+    assert len(lengths) >= 5
+    assert lengths == sorted(lengths)
+    expect(page.locator(".answer .text")).to_contain_text("You asked: “Tell me something”")
+    expect(page.locator("#announce")).to_contain_text("You asked")
+
+
+def test_tools_are_shown_and_open(page: Page, system: System) -> None:
+    _enter(page, system)
+    page.get_by_role("button", name="How much is 17.5").click()
+    expect(page.locator(".steps summary")).to_have_text("Calculated")
+    expect(page.locator(".answer .text")).to_contain_text("217")
+    page.locator(".steps summary").click()
+    expect(page.locator(".steps pre").first).to_contain_text("17.5")
+
+
+def test_the_key_is_nowhere_but_in_memory(page: Page, system: System) -> None:
+    _enter(page, system)
+    assert page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])") == '[{},{},""]'
+    assert system.key not in page.content()
+    page.reload()
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_a_wrong_key(page: Page, system: System) -> None:
+    page.goto(f"{system.url}/chat/")
+    page.get_by_label("API key").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This key is not accepted.")).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.get_by_label("API key")).to_have_attribute("aria-invalid", "true")
+
+
+def test_stop_stops_the_run_too(page: Page, system: System) -> None:
+    _enter(page, system)
+    _ask(page, "A long answer please")
+    expect(page.locator(".answer .text")).to_contain_text("You asked")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".state")).to_have_text("Stopped.")
+    text = page.locator(".answer .text").inner_text()
+    assert "answers for real" not in text
+    runs = page.request.get(
+        f"{system.url}/api/v1/runs?status=cancelled", headers={"x-api-key": system.key}
+    ).json()["runs"]
+    assert any(run["goal"] == "A long answer please" for run in runs)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_a_conversation_goes_along(page: Page, system: System) -> None:
+    _enter(page, system)
+    bodies: list[dict[str, object]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/v1/run"):
+            bodies.append(json.loads(request.post_data or "{}"))
+
+    page.on("request", note)
+    for question in ("First question", "Second question"):
+        _ask(page, question)
+        _lengths(page)
+    assert "context" not in bodies[0]
+    context = bodies[1]["context"]
+    assert isinstance(context, dict)
+    (turn,) = context["conversation"]
+    assert turn["question"] == "First question"
+    assert "You asked" in turn["answer"]
+
+
+def test_a_broken_stream_goes_on_from_the_last_event(page: Page, system: System) -> None:
+    _enter(page, system)
+    asked: list[str | None] = []
+
+    def handle(route: Route) -> None:
+        asked.append(route.request.headers.get("last-event-id"))
+        if len(asked) == 1:
+            # The head of the run's own stream: the connection ends after its first event.
+            data = json.dumps({"event_id": 1, "type": "status", "status": "running"})
+            route.fulfill(status=200, headers=SSE, body=f": open\n\nevent: status\nid: 1\ndata: {data}\n\n")
+        elif len(asked) == 2:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/runs/*/stream", handle)
+    _ask(page, "Resume this")
+    expect(page.get_by_text("connecting again").first).to_be_visible()
+    _lengths(page)
+    assert asked[0] is None
+    assert asked[1:] == ["1", "1"]
+    text = page.locator(".answer .text").inner_text()
+    assert text.count("You asked: “Resume this”") == 1
+    assert text.endswith("answers for real.")
+
+
+def test_a_connection_that_stays_away(page: Page, public: System) -> None:
+    page.route("**/api/v1/chat", lambda r: r.abort() if r.request.method == "POST" else r.continue_())
+    page.goto(f"{public.url}/chat/")
+    _ask(page, "Hello")
+    expect(page.get_by_role("alert").filter(has_text="The server cannot be reached.")).to_be_visible()
+    page.unroute("**/api/v1/chat")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".answer .text")).to_contain_text("You asked: “Hello”")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_asked_to_wait(page: Page, system: System, status: int) -> None:
+    _enter(page, system)
+    error = {
+        "error": {"code": "busy", "message": "Please wait a little.", "details": None, "request_id": "r"}
+    }
+    headers = {"content-type": "application/json", "retry-after": "2"}
+    body = json.dumps(error)
+    page.route("**/api/v1/run", lambda r: r.fulfill(status=status, headers=headers, body=body))
+    _ask(page, "Hello")
+    expect(page.get_by_text("Please wait a little.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again in")).to_be_disabled()
+    page.unroute("**/api/v1/run")
+    button = page.get_by_role("button", name="Try again", exact=True)
+    expect(button).to_be_enabled(timeout=5000)
+    button.click()
+    expect(page.locator(".answer .text")).to_contain_text("You asked: “Hello”")
+
+
+def test_a_key_that_ends_during_the_conversation(page: Page, system: System) -> None:
+    _enter(page, system)
+    error = {"error": {"code": "unauthorized", "message": "no", "details": None, "request_id": "r"}}
+    page.route("**/api/v1/run", lambda r: r.fulfill(status=401, body=json.dumps(error)))
+    _ask(page, "Hello")
+    expect(page.get_by_text("The key is not accepted any more.")).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_focused()
+
+
+def test_a_slow_answer_says_that_it_lives(page: Page, system: System) -> None:
+    page.add_init_script(
+        """const real = window.fetch;
+        window.fetch = async (...args) => {
+          if (String(args[0]).endsWith('/stream')) await new Promise((go) => setTimeout(go, 6500));
+          return real(...args);
+        };"""
+    )
+    _enter(page, system)
+    _ask(page, "Hello")
+    expect(page.get_by_text("Still working on it …")).to_be_visible(timeout=8000)
+    expect(page.locator(".answer .text")).to_contain_text("You asked: “Hello”", timeout=8000)
+
+
+def test_all_of_it_by_keyboard(page: Page, system: System) -> None:
+    page.goto(f"{system.url}/chat/")
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.keyboard.type(system.key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Your question")).to_be_focused()
+    page.keyboard.type("one")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    page.keyboard.press("Enter")
+    expect(page.locator(".asked p")).to_have_text("one\ntwo")
+    expect(page.locator(".answer .text")).to_contain_text("You asked")
+    page.keyboard.press("Escape")
+    expect(page.locator(".state")).to_have_text("Stopped.")
+    expect(page.get_by_label("Your question")).to_be_focused()
+
+
+def test_markup_in_answers_is_text(page: Page, system: System) -> None:
+    _enter(page, system)
+    _ask(page, "<img src=x onerror=alert(1)> **bold** `code` https://example.com/a")
+    _lengths(page)
+    answer = page.locator(".answer .text")
+    expect(answer).to_contain_text("<img src=x onerror=alert(1)>")
+    assert answer.locator("img").count() == 0
+    expect(answer.locator("strong")).to_have_text("bold")
+    expect(answer.locator("code")).to_have_text("code")
+    expect(answer.locator("a")).to_have_attribute("href", "https://example.com/a")
+
+
+def test_the_public_chat_wants_no_key(page: Page, public: System) -> None:
+    page.goto(f"{public.url}/chat/")
+    expect(page.get_by_role("button", name="How does an answer stream?")).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_hidden()
+    _ask(page, "Hello")
+    assert len(_lengths(page)) >= 5
+
+
+def test_the_widget_on_any_page(page: Page, public: System) -> None:
+    assert (ROOT / "site" / "widget.js").stat().st_size <= 10 * 1024
+    page.goto(f"{public.url}/docs/")
+    page.evaluate(
+        "() => { const s = document.createElement('script');"
+        " s.src = '/widget.js'; s.dataset.title = 'Ask us';"
+        " document.head.append(s); }"
+    )
+    page.get_by_role("button", name="Ask us").click()
+    question = page.get_by_label("Your question")
+    expect(question).to_be_focused()
+    question.fill("Hello")
+    page.keyboard.press("Enter")
+    log = page.get_by_role("list", name="Conversation")
+    expect(log).to_contain_text("You asked: “Hello”")
+    expect(log).to_contain_text("answers for real.")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Ask us")).to_be_focused()
+
+
+def test_the_widget_where_the_chat_is_closed(page: Page, system: System) -> None:
+    page.goto(f"{system.url}/docs/")
+    page.add_script_tag(url=f"{system.url}/widget.js")
+    page.get_by_role("button", name="Ask a question").click()
+    page.get_by_label("Your question").fill("Hello")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The chat is not open to visitors here.")
