@@ -24,8 +24,8 @@ from ops.deploy.rules import printable
 from ops.deploy.secret_scan import VERSION, secrets_in
 from ops.deploy.tree import SiteFile, Tree, stamp_of
 
-MAPPED = 1 << 20
-"""Bytes from which a file is mapped instead of read."""
+MAPPED = 1 << 18
+"""Bytes from which a file is mapped instead of read: what is in flight stays small."""
 
 RACY_S = 2.0
 """A file written this shortly before it was read may be written again within the same time stamp."""

@@ -143,6 +143,7 @@ def _planned(
         else:
             steps.append(step)
     steps += _checked(context, doubtful, target)
+    _refuse_reused_names(context, steps, target, there)
     deletes = _deletes(base, pending, target, there, prune, _kept_assets(context, state, prune))
     if len(deletes) > max_deletes:
         raise UsageError(
@@ -184,6 +185,27 @@ def _step(path: str, entry: Entry, base: Manifest | None, row: Listed | None, fi
     if not same:
         return Step(path, "upload", "changed in the bucket by someone else" if old else "changed", entry.size)
     return Step(path, "check", "", entry.size)
+
+
+def _refuse_reused_names(
+    context: Context, steps: list[Step], target: Mapping[str, Entry], there: Mapping[str, Listed]
+) -> None:
+    """A hashed name is cached for a year: other content under it would never reach who has it.
+
+    Raises:
+        UsageError: a hashed asset in the bucket has other content.
+    """
+    reused = []
+    for step in steps:
+        if step.action == "upload" and step.path in there and is_hashed_asset(step.path):
+            present = context.store.get(step.path)
+            if present and hashlib.sha256(present.data).hexdigest() != target[step.path].sha256:
+                reused.append(step.path)
+    if reused:
+        raise UsageError(
+            f"{listed(sorted(reused))}: the bucket has other content under the same hashed name; "
+            "browsers keep that for a year. Give the file a new name"
+        )
 
 
 def _checked(context: Context, paths: list[str], target: Mapping[str, Entry]) -> list[Step]:

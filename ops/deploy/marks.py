@@ -130,6 +130,7 @@ class Lock:
     def _take(self) -> str:
         watched = ""
         since = 0.0
+        unseen = 0
         while True:
             self._seen = time.monotonic()
             try:
@@ -138,6 +139,11 @@ class Lock:
                 pass
             head = self._store.head(LOCK_KEY)
             if head is None:
+                # Given back at this moment; or it may be put and not read, which no waiting mends.
+                unseen += 1
+                if unseen > 50:
+                    raise LockedError(f"{LOCK_KEY} is there and cannot be read: s3:GetObject is needed")
+                self._sleep(0.1)
                 continue
             if not watched:
                 watched, since = head.etag, time.monotonic()

@@ -28,7 +28,16 @@ _DIGIT = re.compile(r"[0-9]")
 
 _LEFT_OUT = frozenset(
     {".ds_store", "thumbs.db", "desktop.ini", "node_modules", ".svn", ".hg", ".idea", ".vscode", ".github"}
-    | {".gitignore", ".gitattributes", ".gitkeep", ".gitmodules", ".editorconfig", "__macosx", ".cache"}
+    | {
+        ".gitignore",
+        ".gitattributes",
+        ".gitkeep",
+        ".gitmodules",
+        ".editorconfig",
+        "__macosx",
+        ".cache",
+        ".deploy",
+    }
 )
 _MARKED = frozenset(".#")
 _ENDINGS = ("~", ".bak", ".orig", ".swp", ".tmp")

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -303,3 +304,38 @@ def test_without_a_distribution_no_cache_is_told_and_that_is_said(ops: Ops, site
     assert done.code == 0
     assert "no cache is told" in done.err
     assert world.invalidations == []
+
+
+def test_the_same_hashed_name_with_other_content(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, ASSET, "console.log(2)")
+    world.calls.clear()
+    done = deploy(ops, site)
+    assert done.code == 2
+    assert f"{ASSET}: the bucket has other content under the same hashed name" in done.err
+    assert world.writes() == []
+
+
+def test_under_kms_the_etag_is_no_md5(ops: Ops, site, world: World):
+    world.kms = True
+    assert deploy(ops, site).code == 0
+    assert "nothing to do" in deploy(ops, site).out
+    for key in world.keys("_deploy/"):
+        del world.objects[key]
+    assert deploy(ops, site).code == 0
+
+
+def test_old_deploys_are_collected_with_what_only_they_name(ops: Ops, site, world: World):
+    assets = []
+    for number in range(8):
+        for old in site.glob("assets/own-*"):
+            old.unlink()
+        assets.append(f"assets/own-A{number}BCDEFG.js")
+        write(site, assets[-1], f"own {number}")
+        write(site, "index.html", f"page {number}")
+        assert deploy(ops, site).code == 0
+        world.skew += timedelta(days=16, minutes=1)
+    assert [asset for asset in assets if asset in world.objects] == assets[-5:]
+    assert len(world.keys("_deploy/manifests/")) == 5
+    kept = {world.objects[key].data for key in world.keys("_deploy/pages/")}
+    assert kept == {b"page 3", b"page 4", b"page 5", b"page 6"}
