@@ -43,10 +43,17 @@ def planned(case: str, preview: bool = False) -> Plan:
     return rehearse(ROOT, stack, overrides, preview=preview)
 
 
-# One worker a case: each runs the program twice and asks it everything.
-every_case = pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.xdist_group(case)) for case in CASES]
-)
+# The others run in CI: each runs the program twice.
+QUICK = ("dev", "prod", "prod without a domain", "site only")
+
+
+def _case(case: str, *more: object) -> object:
+    """One worker a case, which then runs the program for it once."""
+    slow = () if case in QUICK else (pytest.mark.slow,)
+    return pytest.param(case, *more, marks=(pytest.mark.xdist_group(case), *slow))
+
+
+every_case = pytest.mark.parametrize("case", [_case(case) for case in CASES])
 
 
 @every_case
@@ -124,7 +131,7 @@ def test_physical_names_keep_within_aws_limits(case: str) -> None:
         assert len(str(name)) <= limits.get(r.type, 128), r.urn
 
 
-@pytest.mark.parametrize("case", ["prod", "prod without a domain", "site only, prod"])
+@pytest.mark.parametrize("case", [_case("prod"), _case("prod without a domain"), _case("site only, prod")])
 def test_production_protects_and_keeps_what_holds_data(case: str) -> None:
     holds_data = (
         "aws:s3/bucket:Bucket",
@@ -140,10 +147,13 @@ def test_production_protects_and_keeps_what_holds_data(case: str) -> None:
         assert r.retain_on_delete, r.urn
 
 
+@pytest.mark.xdist_group("dev")
 def test_dev_protects_nothing_so_that_destroy_clears_it() -> None:
     assert [r.urn for r in planned("dev").resources if r.protect] == []
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("in Europe")
 def test_nothing_regional_of_the_edge_leaves_us_east_1() -> None:
     plan = planned("in Europe")
     must = ("aws:acm/", "aws:wafv2/", "aws:cloudwatch/logDelivery")
@@ -162,6 +172,7 @@ def test_nothing_regional_of_the_edge_leaves_us_east_1() -> None:
     assert seen == {"us-east-1", "eu-central-1"}
 
 
+@pytest.mark.xdist_group("dev")
 def test_the_two_stacks_of_one_account_share_no_physical_name() -> None:
     keys = ("name", "bucket", "alarmName", "dashboardName", "family")
 
@@ -177,6 +188,7 @@ def _may_repeat(type_: str) -> bool:
     return type_ in ("aws:lambda/alias:Alias", "aws:iam/rolePolicy:RolePolicy", "aws:route53/record:Record")
 
 
+@pytest.mark.xdist_group("prod")
 def test_exports_are_camel_case_and_hold_no_secret() -> None:
     exports = planned("prod").exports
     assert exports["url"] == "https://yourdomain.com"
@@ -184,20 +196,21 @@ def test_exports_are_camel_case_and_hold_no_secret() -> None:
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", key) for key in exports)
 
 
-@pytest.mark.parametrize(("case", "limit"), [("dev", 3.0), ("prod", 25.0)])
+@pytest.mark.parametrize(("case", "limit"), [_case("dev", 3.0), _case("prod", 25.0)])
 def test_an_idle_stack_stays_under_its_price(case: str, limit: float) -> None:
     idle = cost.estimate(planned(case))
     assert idle.missing == ()
     assert 0.5 < idle.total < limit
 
 
+@pytest.mark.xdist_group("prod")
 def test_the_readme_says_what_the_stacks_cost_now() -> None:
     page = (ROOT / "README.md").read_text()
     made = readme.table({name: planned(name) for name in ("dev", "prod")})
     assert readme.inserted(page, made) == page, "run: python -m ops.cost.readme"
 
 
-@pytest.mark.parametrize("case", snapshots.REVIEWED)
+@pytest.mark.parametrize("case", [_case(case) for case in snapshots.REVIEWED])
 def test_the_whole_program_is_as_reviewed(case: str) -> None:
     stored = json.loads(snapshots.path(case).read_text())
     now = snapshots.taken(planned(case))

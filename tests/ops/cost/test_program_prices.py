@@ -39,11 +39,13 @@ def test_every_planned_type_is_priced_or_named(case: str):
     assert dict(found.unpriced) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "limit"), [("dev", 3), ("prod", 25)])
 def test_idle_price(case: str, limit: float):
     assert 0.5 < estimate(planned(case)).total < limit, monthly_line(planned(case))
 
 
+@pytest.mark.slow
 def test_the_load_of_the_first_estimate_costs_what_lambda_and_api_gateway_cost():
     usage = load_usage()["1 million"]
     services = estimate(planned("dev"), usage, count_free=False).by("service")
@@ -58,6 +60,7 @@ def columns() -> dict[str, Column]:
     return {column.variant.title: column for column in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["Fargate, public-ip", "Fargate, nat", "EC2, nat-instance"])
 def test_a_backend_keeps_its_limit_against_the_first_estimate(title: str):
     column = columns()[title]
@@ -66,12 +69,14 @@ def test_a_backend_keeps_its_limit_against_the_first_estimate(title: str):
     assert column.backend("1 million") > 0.3 * column.variant.expected_usd
 
 
+@pytest.mark.slow
 def test_what_the_api_has_on_every_backend_costs_the_same_on_each():
     at_load = {title: round(column.common("1 million"), 2) for title, column in columns().items()}
     assert len(set(at_load.values())) == 1, at_load
     assert min(at_load.values()) > 2
 
 
+@pytest.mark.slow
 def test_lambda_is_the_cheapest_when_idle_and_the_dearest_at_ten_million():
     idle = {title: column.backend("idle") for title, column in columns().items()}
     busy = {title: column.backend("10 million") for title, column in columns().items()}
