@@ -1,7 +1,8 @@
-"""Bedrock's ConverseStream, bridged from botocore's blocking stream to asyncio.
+"""Bedrock's ConverseStream, bridged from botocore's blocking calls to asyncio.
 
-One thread of a pool of its own drains each stream and hands events over in
-batches; leaving the context shuts the connection, so that the model stops.
+One thread of a pool of its own opens each stream, with botocore's retries, and hands
+its socket to the event loop; where that is impossible it drains the stream itself.
+Leaving the context shuts the connection, so that the model stops.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 """
 
@@ -14,13 +15,15 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from api_handler.aws import POOL_SIZE, AwsClients
+from api_handler.aws import MODEL_GAP_S, POOL_SIZE, AwsClients
 from api_handler.eventstream import EventDecoder, error_of
+from api_handler.handover import Opened, SocketReader, take_over
 from api_handler.model import Assembler, Message, ModelCall, ModelError, Usage, estimate_tokens
 from api_handler.prices import price_of
 
 if TYPE_CHECKING:
     from api_handler.connections import Abort
+
 
 class BedrockModel:
     """Calls models through the ``bedrock-runtime`` endpoint.
@@ -54,6 +57,8 @@ class _BedrockStream:
         self._woken = False
         self._left = False
         self._abort: Abort | None = None
+        self._decoder = EventDecoder()
+        self._reader: SocketReader | None = None
 
     # -- the thread ---------------------------------------------------------
     def _drain(self) -> None:
@@ -67,12 +72,16 @@ class _BedrockStream:
             client = self._clients.get("bedrock-runtime")
             with abort.watching():
                 stream = client.converse_stream(**converse_request(self._call))["stream"]
-                decoder = EventDecoder()
+                opened = take_over(stream._raw_stream)
+                if opened is not None:
+                    self._hand_over(opened)
+                    return
                 # The bytes as they come off the connection; botocore's decoder is passed by.
                 with contextlib.closing(stream):
                     for data in stream._raw_stream.stream():
-                        for event in decoder.feed(data):
+                        for event in self._decoder.feed(data):
                             self._put(event)
+            abort.release()
         except Aborted:
             return
         except ModelError as error:
@@ -83,6 +92,12 @@ class _BedrockStream:
             end = classify(error)
         self._put(end)
 
+    def _hand_over(self, opened: Opened) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._read_on, opened)
+        except RuntimeError:  # the loop is closed
+            opened.drop()
+
     def _put(self, item: Mapping[str, Any] | ModelError | None) -> None:
         self._queue.append(item)
         if not self._woken:
@@ -92,12 +107,31 @@ class _BedrockStream:
                 self._loop.call_soon_threadsafe(self._arrived.set)
 
     # -- the event loop -----------------------------------------------------
+    def _read_on(self, opened: Opened) -> None:
+        if self._left:
+            opened.drop()
+            return
+        self._reader = SocketReader(self._loop, opened, self._take, self._end, MODEL_GAP_S)
+        self._reader.start()
+
+    def _take(self, data: bytes) -> None:
+        self._arrived.set()
+        self._queue.extend(self._decoder.feed(data))
+
+    def _end(self, error: ModelError | None) -> None:
+        if self._abort is not None:
+            self._abort.release()
+        self._queue.append(error)
+        self._arrived.set()
+
     async def __aenter__(self) -> _BedrockStream:
         self._pool.submit(self._drain)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._left = True
+        if self._reader is not None:
+            self._reader.stop()
         if self._abort is not None:
             self._abort.abort()
 

@@ -48,6 +48,11 @@ class Abort:
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
+    def release(self) -> None:
+        """The call is complete: its connection may serve another one."""
+        with self._lock:
+            self._connection = None
+
     def attach(self, connection: _Abortable) -> None:
         """Take a connection over for this call, from the call that used it before."""
         previous = connection.owner
@@ -87,6 +92,10 @@ class _Abortable:
         return super().request(*args, **kwargs)  # type: ignore[misc]
 
     def connect(self) -> Any:
+        abort: Abort | None = getattr(_local, "abort", None)
+        if abort is not None and abort.aborted:
+            # botocore tries again after the connection broke: not for a call that was ended.
+            raise Aborted
         result = super().connect()  # type: ignore[misc]
         self._attach()
         return result

@@ -101,7 +101,9 @@ def _create(clients: AwsClients, arn: str, token: str, described: Mapping[str, A
         pass
     present = client.get_secret_value(SecretId=arn, VersionStage=CURRENT)["SecretString"]
     value = next_generation(present)
-    client.put_secret_value(SecretId=arn, ClientRequestToken=token, SecretString=value, VersionStages=[PENDING])
+    client.put_secret_value(
+        SecretId=arn, ClientRequestToken=token, SecretString=value, VersionStages=[PENDING]
+    )
 
 
 def _set(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]) -> None:
@@ -140,7 +142,11 @@ def _finish(clients: AwsClients, arn: str, token: str, described: Mapping[str, A
             }
         ]
     )
-    print(json.dumps({"event": "rotated", "secret": arn, "names": renewed, "announced": not answer["FailedEntryCount"]}))
+    print(
+        json.dumps(
+            {"event": "rotated", "secret": arn, "names": renewed, "announced": not answer["FailedEntryCount"]}
+        )
+    )
     if answer["FailedEntryCount"]:
         # The keys have turned; that nobody was told must be seen (the alarm on this function's errors).
         raise ValueError("the turn took place, but its event was not accepted")
@@ -149,4 +155,3 @@ def _finish(clients: AwsClients, arn: str, token: str, described: Mapping[str, A
 def _new_entries(value: str, before: str) -> list[dict[str, Any]]:
     known = {entry["key"] for entry in json.loads(before)}
     return [entry for entry in json.loads(value) if entry["key"] not in known]
-

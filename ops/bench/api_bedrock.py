@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import struct
 import threading
 import time
@@ -126,11 +127,14 @@ class LocalBedrock:
 
     Args:
         script: given the request and its number from 0 on, the steps of the answer.
+        tls: serve over TLS with this context.
     """
 
-    def __init__(self, script: Script | None = None) -> None:
+    def __init__(self, script: Script | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.script: Script = script or (lambda body, number: text_reply("Hello from the model"))
         self.calls: list[Call] = []
+        self.connections = 0
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -140,7 +144,7 @@ class LocalBedrock:
     @property
     def url(self) -> str:
         """Value for ``AWS_ENDPOINT_URL_BEDROCK_RUNTIME``."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> LocalBedrock:
         self._thread.start()
@@ -153,24 +157,31 @@ class LocalBedrock:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # Closed connections say good-bye in the next rounds of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0.02))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while await self._one(reader, writer):
                 pass
         except (OSError, EOFError, asyncio.CancelledError):
             pass
         finally:
-            writer.close()
+            # TLS would wait for the other side's good-bye.
+            writer.transport.abort()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         line = await reader.readline()

@@ -28,8 +28,7 @@ from tests.api_handler.test_runs import until
 
 PAGE = Path("docs/chatbot.md").read_text()
 FILES = {
-    name: code
-    for _, code, name in re.findall(r"```(\w+)\n((?://|#) file: (\S+)\n.*?)```", PAGE, re.DOTALL)
+    name: code for _, code, name in re.findall(r"```(\w+)\n((?://|#) file: (\S+)\n.*?)```", PAGE, re.DOTALL)
 }
 
 
@@ -155,7 +154,9 @@ def test_the_page(folder: Path, make_api: Callable[..., HttpApi], bedrock: Local
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Hello from the model|Hello from the model|This session has had its 2 messages.")
+    assert done.stdout.startswith(
+        "Hello from the model|Hello from the model|This session has had its 2 messages."
+    )
     assert len(bedrock.calls[1].body["messages"]) == 3
 
 
