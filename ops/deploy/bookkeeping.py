@@ -8,7 +8,6 @@ from datetime import datetime
 
 from ops.deploy.context import BOOKKEEPING
 from ops.deploy.manifest import (
-    FOLDER,
     SUMMARY_BYTES,
     Manifest,
     ManifestError,
@@ -22,7 +21,7 @@ from ops.deploy.manifest import (
 from ops.deploy.marks import MARKS
 from ops.deploy.pointer import HISTORY_BYTES, State, Turn, encode_history
 from ops.deploy.pool import for_each
-from ops.deploy.store import ObjectStore
+from ops.deploy.store import ObjectStore, StoreError
 
 HISTORY_KEY = "_deploy/history.json"
 _LIST_UNTIL = "_deploy/n"
@@ -81,7 +80,10 @@ def summaries(store: ObjectStore, releases: list[str]) -> dict[str, Summary]:
     found: dict[str, Summary] = {}
 
     def read(release: str) -> None:
-        head = store.get(f"{FOLDER}{release}.json", first=SUMMARY_BYTES)
+        try:
+            head = store.get(manifest_key(release), first=SUMMARY_BYTES)
+        except StoreError:
+            head = store.get(manifest_key(release))  # an S3 look-alike without ranges
         if head is not None:
             try:
                 found[release] = decode_summary(head.data)

@@ -158,7 +158,8 @@ class Preflight:
         if response.status != 200:
             self._problem(f"{name} cannot be read: {failure('cloudfront:GetDistributionConfig', response)}")
             return
-        config = _xml(response.body)
+        document = _xml(response.body)
+        config = next(iter(_all(document, "DistributionConfig")), document)
         for problem in distribution_problems(config, self._target.bucket):
             self._problem(f"{name} {problem}")
         if self._release:

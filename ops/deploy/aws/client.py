@@ -303,8 +303,12 @@ class CloudFront:
         )  # fmt: skip
 
     def distribution_config(self, distribution_id: str) -> Response:
-        """GetDistributionConfig: XML."""
-        return self._call("GetDistributionConfig", "GET", f"/distribution/{encoded(distribution_id)}/config")
+        """GetDistributionConfig: XML; where an emulator lacks it, GetDistribution."""
+        path = f"/distribution/{encoded(distribution_id)}"
+        response = self._call("GetDistributionConfig", "GET", f"{path}/config")
+        if response.status in (404, 405, 501) and error_code(response) != "NoSuchDistribution":
+            return self._call("GetDistribution", "GET", path)
+        return response
 
     def function(self, name: str) -> Response:
         """DescribeFunction in its live stage: XML."""

@@ -109,10 +109,12 @@ class Http:
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
         self._tls: Any = None
+        self._closed = False
 
     def close(self) -> None:
-        """Closes the idle connections."""
+        """Closes the idle connections, and those still in use once they are done."""
         with self._lock:
+            self._closed = True
             for connections in self._idle.values():
                 for connection in connections:
                     connection.close()
@@ -193,11 +195,12 @@ class Http:
             connection.close()
             raise
         response = Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, content)
-        if answer.will_close:
-            connection.close()
-        else:
-            with self._lock:
+        with self._lock:
+            kept = not (answer.will_close or self._closed)
+            if kept:
                 self._idle.setdefault(origin, []).append(connection)
+        if not kept:
+            connection.close()
         return response
 
     def _connect(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
