@@ -85,11 +85,14 @@ class RestApi:
         self._host = host
         account = self._account_role() if host.args.gateway_account_role == "create" else []
         self.api = self._api()
-        self.domain_name = pulumi.Output.concat(self.api.id, f".execute-api.{host.args.region}.amazonaws.com")
         routes = self._routes(alias)
         permission = self._permission(function, alias)
         deployment = self._deployment(alias, [*routes, *self._responses()])
-        self._stage(deployment, [*account, permission, *ready])
+        stage = self._stage(deployment, [*account, permission, *ready])
+        # By the stage, not by the API: CloudFront must not be led there before anything answers.
+        self.domain_name = pulumi.Output.concat(
+            stage.rest_api, f".execute-api.{host.args.region}.amazonaws.com"
+        )
 
     def _account_role(self) -> list[pulumi.Resource]:
         """The account's role for API Gateway's logs: made when asked, never taken away again.
@@ -215,7 +218,7 @@ class RestApi:
             opts=host.child("rest-deployment", depends_on=contents),
         )
 
-    def _stage(self, deployment: apigateway.Deployment, ready: list[pulumi.Resource]) -> None:
+    def _stage(self, deployment: apigateway.Deployment, ready: list[pulumi.Resource]) -> apigateway.Stage:
         host, args = self._host, self._host.args
         self.access_logs = cloudwatch.LogGroup(
             f"{host.name}-rest-access-logs",
@@ -261,6 +264,7 @@ class RestApi:
             ),
             opts=host.child("rest-settings"),
         )
+        return stage
 
     def _permission(self, function: lambda_.Function, alias: lambda_.Alias) -> lambda_.Permission:
         host = self._host
