@@ -19,7 +19,8 @@ from api_handler.model import ModelError
 
 MAX_MESSAGE = 16 * 1024 * 1024
 _PRELUDE = struct.Struct("!III")
-# Sizes of header values by type: booleans, byte, short, integer, long, timestamp, UUID; 6 and 7 carry a length.
+# Sizes of header values by type: booleans, byte, short, integer, long, timestamp, UUID.
+# Types 6 and 7 carry a length of their own.
 _FIXED = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 
 

@@ -28,7 +28,8 @@ TARGETS = {
     "health": 20.0,
     "memory": 0.5,
 }
-"""Cold start over FastAPI's; p95 token delay in ms with one and with 64 streams; p95 of health in ms; MB a stream."""
+"""Cold start over FastAPI's; p95 token delay in ms with one and with 64 streams; p95 of health in ms;
+MB a stream."""
 
 _EPILOG = """\
 The artifact as it is deployed, beside FastAPI + Mangum + boto3 and a plain handler with boto3, both on
@@ -186,9 +187,9 @@ def _page(
     ]
     one, full = streams["this API", 1], streams["this API", many]
     figures: list[tuple[str, float, float, Callable[[float], str]]] = [
-        ("cold start over FastAPI's", median(candidates[0].cold_ms) / median(fastapi.cold_ms), TARGETS["cold"],
+        ("cold start over FastAPI's", median(candidates[0].cold_ms) / median(fastapi.cold_ms), TARGETS["cold"],  # noqa: E501
          lambda value: f"{value:.2f}"),
-        ("token delay p95, one stream, ms", _quantile(one.delays_ms, 0.95), TARGETS["one"], lambda value: f"{value:.1f}"),
+        ("token delay p95, one stream, ms", _quantile(one.delays_ms, 0.95), TARGETS["one"], lambda value: f"{value:.1f}"),  # noqa: E501
         (f"token delay p95, {many} streams, ms", _quantile(full.delays_ms, 0.95), TARGETS["many"],
          lambda value: f"{value:.1f}"),
         (f"health p95, {many} streams, ms", _quantile(full.health_ms, 0.95), TARGETS["health"],
@@ -208,9 +209,9 @@ def _page(
             [
                 "# The agent API beside the usual programs",
                 "",
-                f"Written by `python -m ops bench api` on {today}: {args.rounds} cold starts of each in turns, "
+                f"Written by `python -m ops bench api` on {today}: {args.rounds} cold starts of each in turns, "  # noqa: E501
                 f"{args.tokens} tokens a stream, 20 ms apart; Python 3.13 everywhere, "
-                f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, load {load:.1f} at the end. "
+                f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, load {load:.1f} at the end. "  # noqa: E501
                 "Ratios travel between machines; milliseconds do not.",
                 "",
                 "| target | measured | wanted | met |",
@@ -224,17 +225,18 @@ def _page(
                 *cold,
                 "",
                 "Ratios are against FastAPI. All code is compiled. *This API* imports its SDK in a thread "
-                "meanwhile: the CPU up to the first answer holds a part of that, and the first model call finds it done.",
+                "meanwhile: the CPU up to the first answer holds a part of that, and the first model call "
+                "finds it done.",
                 "",
                 "## Streams",
                 "",
-                "| server, streams | delay p50 ms | p95 | p99 | health p95 ms | CPU share | MB a stream | wall s |",
+                "| server, streams | delay p50 ms | p95 | p99 | health p95 ms | CPU share | MB a stream | wall s |",  # noqa: E501
                 "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
                 *rows,
                 "",
-                "Delay: from the model's sending of a token to its arrival at the client, both on one clock. The server "
-                "has a core of its own; model and clients share the other. FastAPI streams from a synchronous generator, "
-                "as the examples do: 40 threads serve it, the next streams wait.",
+                "Delay: from the model's sending of a token to its arrival at the client, both on one clock. "
+                "The server has a core of its own; model and clients share the other. FastAPI streams from "
+                "a synchronous generator, as the examples do: 40 threads serve it, the next streams wait.",
                 "",
             ]
         ),

@@ -219,7 +219,7 @@ class LocalBedrock:
                 code, error = arguments
                 text = json.dumps({"message": "quoted prompt: " + json.dumps(call.body)[:200]}).encode()
                 writer.write(
-                    f"HTTP/1.1 {code} Error\r\nx-amzn-ErrorType: {error}\r\nContent-Type: application/json\r\n"
+                    f"HTTP/1.1 {code} Error\r\nx-amzn-ErrorType: {error}\r\nContent-Type: application/json\r\n"  # noqa: E501
                     f"Content-Length: {len(text)}\r\n\r\n".encode()
                     + text
                 )

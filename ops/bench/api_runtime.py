@@ -92,7 +92,7 @@ class LocalRuntime:
         invoked = await self._waiting.get()
         body = invoked.event if isinstance(invoked.event, bytes) else json.dumps(invoked.event).encode()
         writer.write(
-            f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {invoked.request_id}\r\n"
+            f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {invoked.request_id}\r\n"  # noqa: E501
             f"Lambda-Runtime-Deadline-Ms: {int(invoked.deadline * 1000)}\r\n"
             "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:api:live\r\n"
             f"Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1\r\n"

@@ -11,10 +11,11 @@ from ops.errors import UsageError
 BENCHMARKS = {
     "api": "the agent API beside FastAPI, Mangum and boto3: cold starts, CPU, token delay",
     "deploy": "the deployer of sites beside the usual tools",
-    "edge": "the edge function: time a call",
+    "edge": "the local edge: files a second, what it adds to a streamed token, time of its function",
     "program": "one run of the program beside the floor of its imports",
 }
-"""Name to one line; each is the module ``ops.bench.<name>`` with ``run(args)``, perhaps ``add_arguments(parser)``."""
+"""Name to one line; each is the module ``ops.bench.<name>`` with ``run(args)`` and perhaps
+``add_arguments(parser)``."""
 
 
 def available() -> dict[str, str]:

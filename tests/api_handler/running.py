@@ -217,7 +217,7 @@ class _HttpStream(Stream):
 
 
 class LambdaApi(Api):
-    """The API behind a local Runtime API: several execution environments, REST events, a stand-in for Invoke."""
+    """The API behind a local Runtime API: several environments, REST events, a stand-in for Invoke."""
 
     def __init__(self, environ: Mapping[str, str], environments: int = 3) -> None:
         self.lines = []

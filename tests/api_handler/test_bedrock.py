@@ -24,6 +24,7 @@ from api_handler.bedrock import BedrockModel
 from api_handler.handover import Chunks
 from api_handler.model import ModelCall, ModelError
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
+from tests.api_handler.running import CLIENTS
 from tests.api_handler.test_faults import endless
 from tests.api_handler.test_runs import until
 
@@ -86,6 +87,8 @@ def way(
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
         clients = AwsClients()
+        # The loaded service models are shared; the clients are this test's own.
+        clients._session = CLIENTS._session
         model = BedrockModel(clients)
         yield server, model
         model.close()

@@ -53,7 +53,7 @@ def load(folder: Path, name: str) -> ModuleType:
 def script(folder: Path, api: HttpApi, name: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, name, f"http://127.0.0.1:{api.port}", *arguments],
-        cwd=folder, env={**os.environ, "API_KEY": api.key}, capture_output=True, text=True, timeout=30, check=False,
+        cwd=folder, env={**os.environ, "API_KEY": api.key}, capture_output=True, text=True, timeout=30, check=False,  # noqa: E501
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -61,7 +61,7 @@ def script(folder: Path, api: HttpApi, name: str, *arguments: str) -> str:
 
 def test_every_block_is_tested() -> None:
     assert set(FILES) == {
-        "ask.py", "stream.py", "run.py", "chat.js", "slack_bot.py", "service.py", "agents.toml", "order_tool.py",
+        "ask.py", "stream.py", "run.py", "chat.js", "slack_bot.py", "service.py", "agents.toml", "order_tool.py",  # noqa: E501
     }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_the_slack_bot(
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     slack = HTTPServer(("127.0.0.1", 0), Slack)
@@ -150,7 +150,7 @@ def test_the_page(folder: Path, make_api: Callable[..., HttpApi], bedrock: Local
     )
     # node states no Sec-Fetch-Site, as a client that is no browser.
     done = subprocess.run(
-        ["node", "page.mjs", f"http://127.0.0.1:{api.port}"], cwd=folder, capture_output=True, text=True, timeout=30,
+        ["node", "page.mjs", f"http://127.0.0.1:{api.port}"], cwd=folder, capture_output=True, text=True, timeout=30,  # noqa: E501
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

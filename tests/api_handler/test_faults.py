@@ -36,10 +36,10 @@ WORD = ("event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text":
         ([("status", 403, "AccessDeniedException")], 502, "model_failed", "AccessDenied", 1),
         ([("status", 424, "ModelErrorException")], 502, "model_failed", "ModelError", 1),
         ([("status", 408, "ModelTimeoutException")], 502, "model_failed", "ModelTimeout", 1),
-        ([START, ("exception", "throttlingException", {"message": "slow"})], 503, "model_throttled", "Throttling", 1),
-        ([START, ("exception", "modelStreamErrorException", {"message": "x"})], 502, "model_failed", "ModelStream", 1),
+        ([START, ("exception", "throttlingException", {"message": "slow"})], 503, "model_throttled", "Throttling", 1),  # noqa: E501
+        ([START, ("exception", "modelStreamErrorException", {"message": "x"})], 502, "model_failed", "ModelStream", 1),  # noqa: E501
         ([START, ("raw", b"\x00\x00\x00\x10garbage-that-is-no-frame")], 502, "model_failed", "", 1),
-        ([START, ("raw", event_frame("contentBlockDelta", {})[:-1] + b"\x00")], 502, "model_failed", "Checksum", 1),
+        ([START, ("raw", event_frame("contentBlockDelta", {})[:-1] + b"\x00")], 502, "model_failed", "Checksum", 1),  # noqa: E501
         ([START, ("reset",)], 502, "model_failed", "", 1),
         ([START, ("close",)], 502, "model_failed", "", 1),
         ([START], 502, "model_failed", "IncompleteStream", 1),
@@ -211,7 +211,7 @@ def test_a_client_that_takes_nothing_is_given_up(
     client.connect(("127.0.0.1", http_api.port))
     body = json.dumps(BODY)
     client.sendall(
-        f"POST /api/v1/orchestrate HTTP/1.1\r\nHost: x\r\nX-API-Key: {http_api.key}\r\nAccept: text/event-stream\r\n"
+        f"POST /api/v1/orchestrate HTTP/1.1\r\nHost: x\r\nX-API-Key: {http_api.key}\r\nAccept: text/event-stream\r\n"  # noqa: E501
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
     )
     until(lambda: bedrock.calls and bedrock.calls[0].left_at, 8)

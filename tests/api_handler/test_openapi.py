@@ -1,4 +1,4 @@
-"""``openapi.json`` and the code say the same: every route, method and status, and the shapes of real answers."""
+"""``openapi.json`` and the code say the same: every route, method, status; and real answers fit."""
 
 from __future__ import annotations
 
