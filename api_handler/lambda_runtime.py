@@ -126,6 +126,7 @@ class _HttpAnswer:
         self._scope = scope
         self._body: bytes | None = body
         self._answer = answer
+        self._prelude = b""
 
     async def run(self, app: App) -> None:
         await app(self._scope, self._receive, self._send)
@@ -141,11 +142,13 @@ class _HttpAnswer:
 
     async def _send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            prelude = _prelude(message["status"], message.get("headers", ()))
+            self._prelude = dumps(_prelude(message["status"], message.get("headers", ()))) + b"\0" * 8
             await self._answer.start(PRELUDE_TYPE)
-            await self._answer.write(dumps(prelude) + b"\0" * 8)
-        elif message.get("body"):
-            await self._answer.write(message["body"])
+            return
+        data = self._prelude + message.get("body", b"")
+        self._prelude = b""
+        if data:
+            await self._answer.write(data)
 
 
 def _prelude(status: int, pairs: Any) -> dict[str, Any]:

@@ -129,6 +129,7 @@ class AnswerStream:
         self._writer: asyncio.StreamWriter | None = None
         self._watch: asyncio.Task[bytes] | None = None
         self._opened = asyncio.Event()
+        self._held = b""
         self.started = False
 
     async def start(self, content_type: str) -> None:
@@ -145,7 +146,8 @@ class AnswerStream:
             "Transfer-Encoding: chunked\r\n"
             "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
         )
-        self._writer.write(head.encode())
+        # Sent with the first piece: one packet instead of three for most answers.
+        self._held = head.encode()
         self.started = True
         self._watch = asyncio.ensure_future(self._reader.read(1))
         self._opened.set()
@@ -160,7 +162,8 @@ class AnswerStream:
         """Send a piece; what is sent to a broken connection is dropped."""
         if self._writer is not None and self._watch is not None and not self._watch.done():
             with contextlib.suppress(OSError):
-                self._writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self._writer.write(b"%s%x\r\n%s\r\n" % (self._held, len(data), data))
+                self._held = b""
                 await self._writer.drain()
 
     async def finish(self) -> None:
@@ -181,7 +184,7 @@ class AnswerStream:
             return
         try:
             if not self._watch.done():
-                self._writer.write(data)
+                self._writer.write(self._held + data)
                 # The one byte that was waited for is the beginning of the Runtime API's answer.
                 async with asyncio.timeout(5):
                     await asyncio.wait({self._watch})
