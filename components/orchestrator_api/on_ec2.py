@@ -191,8 +191,14 @@ class OnEc2:
             maintenance_options=ec2.InstanceMaintenanceOptionsArgs(auto_recovery="default"),
             instance_initiated_shutdown_behavior="stop",
             tags=self._make.tags("instance"),
-            # A newer image is for the next instance; a running one installs security updates itself.
-            opts=host.child("instance", depends_on=ready, ignore_changes=["ami"]),
+            opts=host.child(
+                "instance",
+                depends_on=ready,
+                # A newer image is for the next instance; a running one installs security updates itself.
+                ignore_changes=["ami"],
+                # AWS would stop a running instance to change it; a second one can answer before it goes.
+                replace_on_changes=["instanceType", "userDataBase64", "rootBlockDevice"],
+            ),
         )
 
     def _release(self, instance: ec2.Instance) -> ssm.Association:
