@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.deploy.api_first import bring_up
@@ -50,6 +50,7 @@ def done(_: object) -> None:
 # Pointer
 
 
+@settings(deadline=None)  # how long an example takes says nothing on a busy machine
 @given(st.lists(st.tuples(IDS, st.integers(0, 2**33)), max_size=60))
 def test_a_history_survives_and_never_grows_too_long(turns):
     text = encode_history([Turn(*turn) for turn in turns])
@@ -86,6 +87,7 @@ def test_of_two_moves_one_is_lost(make):
 # Invalidation
 
 
+@settings(deadline=None)  # how long an example takes says nothing on a busy machine
 @given(st.sets(NAMES, max_size=80))
 def test_every_changed_url_is_covered_by_few_paths(changed):
     found = paths_for(changed)
@@ -107,6 +109,7 @@ def test_odd_names_are_encoded():
 # Lists, manifests, collection
 
 
+@settings(deadline=None)  # how long an example takes says nothing on a busy machine
 @given(
     st.sets(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=5), max_size=50
@@ -148,6 +151,8 @@ def test_victims():
     assert victims(releases, state, {}, now) == ["r2", "r3", "r4"]
     assert victims(releases, state, {"r3": 90 * day}, now) == ["r2", "r4"]
     assert victims({}, State(), {}, now) == []
+    long_live = State("r0", (Turn("r0", 50 * day), Turn("r1", 20 * day)))
+    assert "r1" not in victims(releases, long_live, {}, now), "the one before stays however old"
 
 
 # Pool

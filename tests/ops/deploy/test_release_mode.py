@@ -330,6 +330,16 @@ def test_the_edges_may_take_their_time(ops: Ops, site, world: World, aws):
     assert deploy(ops, site, "--site-url", aws.site_url, "--health-timeout", 10).code == 0
 
 
+def test_a_live_site_that_goes_on_showing_the_old_release_is_put_back(ops: Ops, site, world: World, aws):
+    deploy(ops, site)
+    first = live_release(world)
+    write(site, "index.html", "two")
+    world.edge_delay_s = 60.0
+    done = deploy(ops, site, "--site-url", aws.site_url, "--health-timeout", 0.3)
+    assert done.code == 1
+    assert live_release(world) == first
+
+
 def test_without_a_token_the_preview_is_left_out(ops: Ops, site, world: World, aws):
     world.kvs.clear()
     done = deploy(ops, site, "--site-url", aws.site_url)
