@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     with _alone(folder, args.stack):
         if args.destroy:
             return _destroy(ROOT, args.stack, folder)
-        with _listen(args.port) as sock:
+        with listen(args.port) as sock:
             return asyncio.run(_serve(args, parse_overrides(args.overrides), folder, sock))
 
 
@@ -102,7 +102,7 @@ def _alone(folder: Path, stack: str) -> Iterator[None]:
         yield
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
     """A bound socket.
 
     Raises:
