@@ -11,12 +11,12 @@ from tests.components.harness import Deployment
 from tests.components.orchestrator_api.make import KEY_ARN
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/api@sha256:{'a' * 64}"
-VPC = {
+VPC: dict[str, Any] = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0fedcba9876543210"],
 }
-PRODUCTION = {"protect_data": True, "stack": "prod", "key": KEY_ARN, "min_tasks": 2}
-DOMAIN = {"domain": "example.com"}
+PRODUCTION: dict[str, Any] = {"protect_data": True, "stack": "prod", "key": KEY_ARN, "min_tasks": 2}
+DOMAIN: dict[str, Any] = {"domain": "example.com"}
 
 WILDCARD_SIDS = {"Traces", "Metrics", "SystemsManager", "PullLogin", "Groups"}
 """Statements whose actions name no resources; the guardrails' exceptions say so one by one."""

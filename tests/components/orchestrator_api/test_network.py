@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -184,7 +185,7 @@ def test_the_artifact_and_amazons_buckets_alone_pass_the_s3_endpoint():
         ({"backend": "fargate", "egress": "endpoints"}, "a public image cannot be pulled"),
     ],
 )
-def test_what_cannot_be(changes: dict[str, object], message: str):
+def test_what_cannot_be(changes: dict[str, Any], message: str):
     with pytest.raises(ValueError, match="OrchestratorApi 'api':") as caught:
         run(**changes)
     assert message in str(caught.value)
