@@ -225,7 +225,7 @@ def _page(
         lines.append(f"| {what} | {statistics.median(found):,.0f} | {min(found):,.0f}–{max(found):,.0f} |")
     lines += [
         "",
-        f"Each request runs the edge function ({spent:.0f} µs a call, median), bucket policy, cache policy and "
+        f"Each request runs the edge function ({spent:.0f} µs a call, median), bucket and cache policy and "
         f"response-headers policy. Ratio to http.server: {ours / other:.1f}. Target: at least 1,000.",
         "",
         "## A token of a stream, sent every 20 ms",

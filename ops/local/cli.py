@@ -70,13 +70,18 @@ def run(args: argparse.Namespace) -> int:
 
     require_stack(ROOT, args.stack)
     _check(args)
-    folder = ROOT / ".local" / "dev" / args.stack
+    folder = folder_of(ROOT, args.stack)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder, args.stack):
         if args.destroy:
             return _destroy(ROOT, args.stack, folder)
         with listen(args.port) as sock:
             return asyncio.run(_serve(args, parse_overrides(args.overrides), folder, sock))
+
+
+def folder_of(root: Path, stack: str) -> Path:
+    """Where everything local of a stack is kept."""
+    return root / ".local" / "dev" / stack
 
 
 def _check(args: argparse.Namespace) -> None:
