@@ -15,6 +15,7 @@ from typing import Any
 from api_handler.model import Assembler, Message, ModelCall, Usage, estimate_tokens
 from api_handler.routing import by_words
 
+_CONTEXT = re.compile(r"\s*<context>.*</context>\s*", re.DOTALL)
 _CALCULATION = re.compile(r"[-+(]?\d[\d\s.()]*(?:\*\*|[-+*/%])[\d\s.()+*/%-]*[\d)]")
 
 
@@ -109,6 +110,8 @@ def _reply(call: ModelCall) -> dict[str, Any]:
         texts = "; ".join(result["content"][0].get("text", "") for result in results)
         return {"text": f"{texts}\n\n(A scripted model answers here; no model was asked.)"}
     question = next((block["text"] for block in last if "text" in block), "")
+    # What was said before comes along as context: it is not asked again.
+    question = _CONTEXT.sub("", question)
     use = _tool_for(question, tools, len(call.messages))
     if use is not None:
         return {"toolUse": use}
