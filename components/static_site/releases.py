@@ -6,6 +6,7 @@ the keys of its history: if Pulumi knew them, ``pulumi up`` would undo a rollbac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,13 @@ class ReleaseStore:
     preview_token: pulumi.Output[str]
 
 
-def make_release_store(component: Component, name: str, args: StaticSiteArgs) -> ReleaseStore:
-    """The store with its preview token: random, letters and digits, a secret."""
+def make_release_store(
+    component: Component, name: str, args: StaticSiteArgs, keep: Mapping[str, bool] | None = None
+) -> ReleaseStore:
+    """The store with its preview token: random, letters and digits, a secret.
+
+    ``keep``: options of what must not go; None: as the stack's data is protected.
+    """
     import pulumi_random as random
     from pulumi_aws import cloudfront
 
@@ -38,7 +44,7 @@ def make_release_store(component: Component, name: str, args: StaticSiteArgs) ->
         f"{name}-releases",
         comment="Which release of the site is live; written by the deployer",
         tags=args.tags,
-        opts=component.child("releases", **protection(args.protect_data)),
+        opts=component.child("releases", **(protection(args.protect_data) if keep is None else keep)),
     )
     password = random.RandomPassword(
         f"{name}-preview-token",

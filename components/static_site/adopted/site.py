@@ -52,7 +52,9 @@ def adopt(component: Component, name: str, args: StaticSiteArgs, adopted: Adopte
     inputs = planned_inputs(adopted.config, adopted.header).inputs
     asked = adopted.upgrades
     content = _bucket(component, name, args, adopted)
-    store = releases.make_release_store(component, name, args) if "edge-function" in asked else None
+    # Left in the account when the upgrade is taken back: it knows which release was live.
+    left = {"retain_on_delete": True} if args.protect_data else {}
+    store = releases.make_release_store(component, name, args, left) if "edge-function" in asked else None
     parts = Parts(
         regional_host=content.regional_domain_name,
         access_control_id=_access_control(component, name) if "oac" in asked else None,
@@ -91,6 +93,8 @@ def reads_privately(inputs: Inputs, adopted: Adopted) -> bool:
     """
     origins = bucket_origins(inputs, adopted.bucket)
     oac = "oac" in adopted.upgrades
+    if not origins:
+        return False
     for origin in origins:
         guarded = origin.get("origin_access_control_id") or "s3_origin_config" in origin
         if not oac and (is_website(origin["domain_name"]) or not guarded):
@@ -160,13 +164,15 @@ def _policy(
         region=adopted.bucket_region if elsewhere else None,
         policy=pulumi.Output.from_input(args.account_id).apply(merged),
         opts=component.child(
-            "bucket_policy", import_=_import_id(adopted, args) if adopted.policy else None, **KEPT
+            "bucket_policy",
+            **({"import_": _import_id(adopted, args), **KEPT} if adopted.policy else {}),
         ),
     )
 
 
 def _access_control(component: Component, name: str) -> pulumi.Output[str]:
-    return distribution.make_access_control(component, name, KEPT).id
+    # Not kept: what the stack made for an upgrade goes when the upgrade is taken back.
+    return distribution.make_access_control(component, name, {}).id
 
 
 def _cache_policies(component: Component, name: str, inputs: Inputs) -> dict[str, pulumi.Output[str]]:

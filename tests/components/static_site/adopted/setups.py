@@ -335,3 +335,12 @@ SETUPS: dict[str, Callable[[], Setup]] = {
     ),
 }
 """Name to a function that makes it: tests may change what they get."""
+
+
+def numbered() -> list[tuple[str, Setup]]:
+    """(bucket, setup) of each, with buckets of their own, so that all can run in one account."""
+    found = []
+    for number, make in enumerate(SETUPS.values()):
+        bucket = f"site{number}.example.com"
+        found.append((bucket, json.loads(json.dumps(make()).replace(DOMAIN, bucket))))
+    return found
