@@ -56,6 +56,8 @@ themes();
 
 // What answers, and whether a key is needed.
 
+const ready = begin();
+
 async function begin() {
   const told = await showModel();
   try {
@@ -129,8 +131,9 @@ function showAgents(list) {
 
 // Asking.
 
-ui.ask.addEventListener('submit', (event) => {
+ui.ask.addEventListener('submit', async (event) => {
   event.preventDefault();
+  await ready; // whether a key is needed is known then
   const text = ui.question.value.trim();
   if (!text || current) return;
   if (!open && !key) return needKey('A key is needed to ask.');
@@ -304,5 +307,3 @@ function countDown(button, seconds) {
   const timer = setInterval(tick, 1000);
   tick();
 }
-
-begin();
