@@ -232,7 +232,7 @@ def timed(tool: Tool, command: list[str], url: str, state: Path, tree: Path) -> 
     tool.prepare(state, tree, url)
     done = subprocess.run(
         [sys.executable, "-S", "-c", _STOPWATCH, *command],
-        cwd=tool.folder(state), env=environment, capture_output=True, text=True, check=False,
+        cwd=tool.folder(state), env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     figures = done.stdout.rpartition("\n")[2].split()
     if done.returncode != 0 or len(figures) != 3:

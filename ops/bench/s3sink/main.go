@@ -221,6 +221,9 @@ func (s *sink) list(w http.ResponseWriter, query url.Values) {
 	if token, err := hex.DecodeString(query.Get("continuation-token")); err == nil && len(token) > 0 {
 		after = string(token)
 	}
+	if marker := query.Get("marker"); marker != "" {
+		after = marker // version 1 of the list
+	}
 	prefix, delimiter := query.Get("prefix"), query.Get("delimiter")
 	most := 1000
 	if wanted, err := strconv.Atoi(query.Get("max-keys")); err == nil && wanted < most {
@@ -266,7 +269,8 @@ func (s *sink) list(w http.ResponseWriter, query url.Values) {
 	token := ""
 	if more {
 		// Opaque to clients: encoding-type covers keys and prefixes only.
-		token = "<NextContinuationToken>" + hex.EncodeToString([]byte(last)) + "</NextContinuationToken>"
+		token = "<NextContinuationToken>" + hex.EncodeToString([]byte(last)) + "</NextContinuationToken>" +
+			"<NextMarker>" + encode(last) + "</NextMarker>"
 	}
 	encoding := ""
 	if query.Get("encoding-type") != "" {
