@@ -48,14 +48,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokens", type=int, default=150, help="tokens of a stream, 20 ms apart (default: 150)"
     )
+    parser.add_argument(
+        "--stream-rounds",
+        type=int,
+        default=3,
+        help="rounds of the streams, the least disturbed counts (default: 3)",
+    )
     parser.add_argument("--no-write", action="store_true", help="print, and leave the page as it is")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write the page; 1 when a target is missed."""
-    for name in ("rounds", "streams", "tokens"):
+    for name in ("rounds", "streams", "tokens", "stream_rounds"):
         if getattr(args, name) < 1:
-            raise UsageError(f"--{name} {getattr(args, name)}: at least 1")
+            raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: at least 1")
     cache = ROOT / ".cache" / "bench-api"
     cache.mkdir(parents=True, exist_ok=True)
     ours, python = _artifact(cache)
@@ -66,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
         _ric("plain handler + boto3", "usual_plain.handler", usual),
     ]
     api_cold.measure(candidates, args.rounds, lambda text: print(text, file=sys.stderr))
-    streams = {}
-    for name, command, folder, environ in (
+    streams: dict[tuple[str, int], api_streams.Result] = {}
+    servers = (
         ("this API", [python, "-m", "api_handler"], ours, {**_environ(), "PYTHONPATH": str(ours)}),
         (
             "FastAPI + boto3",
@@ -75,13 +81,19 @@ def run(args: argparse.Namespace) -> int:
             usual / "app",
             _usual_environ(),
         ),
-    ):
+    )
+    for number in range(args.stream_rounds):
         for count in (1, args.streams):
-            print(f"{count} streams: {name}", file=sys.stderr)
-            port = _free_port()
-            streams[name, count] = api_streams.measure(
-                [*command, "--port", str(port)], folder, environ, port, count, args.tokens, 20.0
-            )
+            for name, command, folder, environ in servers:
+                print(f"round {number + 1} of {args.stream_rounds}, {count} streams: {name}", file=sys.stderr)
+                port = _free_port()
+                result = api_streams.measure(
+                    [*command, "--port", str(port)], folder, environ, port, count, args.tokens, 20.0
+                )
+                # The least disturbed round of each counts: other work on the machine only ever adds delay.
+                best = streams.get((name, count))
+                if best is None or _quantile(result.delays_ms, 0.95) < _quantile(best.delays_ms, 0.95):
+                    streams[name, count] = result
     page, missed = _page(candidates, streams, args, os.path.getsize(_zip(cache)))
     print(page)
     if not args.no_write:
@@ -182,6 +194,7 @@ def _page(
     rows = [
         f"| {name}, {count} | {_quantile(item.delays_ms, 0.5):.1f} | {_quantile(item.delays_ms, 0.95):.1f} "
         f"| {_quantile(item.delays_ms, 0.99):.1f} | {_quantile(item.health_ms, 0.95):.1f} "
+        f"| {item.cpu_share * item.wall_s / len(item.delays_ms) * 1e6:.0f} "
         f"| {item.cpu_share:.2f} | {item.stream_mb:.2f} | {item.wall_s:.1f} |"
         for (name, count), item in streams.items()
     ]
@@ -230,13 +243,14 @@ def _page(
                 "",
                 "## Streams",
                 "",
-                "| server, streams | delay p50 ms | p95 | p99 | health p95 ms | CPU share | MB a stream | wall s |",  # noqa: E501
-                "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+                "| server, streams | delay p50 ms | p95 | p99 | health p95 ms | CPU µs a token | CPU share | MB a stream | wall s |",  # noqa: E501
+                "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
                 *rows,
                 "",
                 "Delay: from the model's sending of a token to its arrival at the client, both on one clock. "
                 "The server has a core of its own; model and clients share the other. FastAPI streams from "
-                "a synchronous generator, as the examples do: 40 threads serve it, the next streams wait.",
+                "a synchronous generator, as the examples do: 40 threads serve it, the next streams wait. "
+                f"Of {args.stream_rounds} rounds in turns the one with the lowest p95 is shown for each.",
                 "",
             ]
         ),
