@@ -304,14 +304,22 @@ def _serve_origin(count: int) -> None:
 
 class _Plain(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits for a delayed acknowledgement
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # the load leaves with answers on their way
+
+
 def _serve_plain() -> None:
     os.chdir(ROOT / "site")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Plain)
+    server = _Quiet(("127.0.0.1", 0), _Plain)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -159,6 +159,61 @@ async def _read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
             raise ProtocolError("a chunk without its end")
 
 
+class ChunkDecoder:
+    """Takes the framing off a chunked body as it arrives, without waiting for the end of a chunk."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._left = 0
+        self._state = "size"
+        self.done = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The body's bytes in what arrived; ``done`` once the last chunk and the trailers were seen.
+
+        Raises:
+            ProtocolError: the framing is malformed, or something follows the end.
+        """
+        buffer = self._buffer + data if self._buffer else data
+        parts: list[bytes] = []
+        place = 0
+        while not self.done:
+            if self._state == "data":
+                part = buffer[place : place + self._left]
+                place += len(part)
+                self._left -= len(part)
+                if part:
+                    parts.append(part)
+                if self._left:
+                    break
+                self._state = "end"
+            end = buffer.find(b"\r\n", place)
+            if end < 0:
+                if len(buffer) - place > 4096:
+                    raise ProtocolError("a chunk line without an end")
+                break
+            self._take(buffer[place:end])
+            place = end + 2
+        self._buffer = buffer[place:]
+        if self.done and self._buffer:
+            raise ProtocolError("something follows the end of the body")
+        return b"".join(parts)
+
+    def _take(self, line: bytes) -> None:
+        if self._state == "end":
+            if line:
+                raise ProtocolError("a chunk without its end")
+            self._state = "size"
+        elif self._state == "trailers":
+            self.done = not line
+        else:
+            size = line.split(b";", 1)[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,12}", size):
+                raise ProtocolError("a malformed chunk size")
+            self._left = int(size, 16)
+            self._state = "data" if self._left else "trailers"
+
+
 async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
         return (await reader.readuntil(b"\r\n"))[:-2]

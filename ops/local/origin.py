@@ -129,21 +129,23 @@ class HttpOrigin:
     async def _body(self, connection: Connection, framing: http1.Framing, keep: bool) -> AsyncIterator[bytes]:
         reader, writer = connection
         whole = False
-        chunks = http1.read_body(reader, framing)
+        silence = _Silence(self.read_timeout_s, writer)
         try:
-            while True:
-                try:
-                    async with asyncio.timeout(self.read_timeout_s):
-                        data = await anext(chunks)
-                except StopAsyncIteration:
-                    break
-                except TimeoutError:
-                    raise ProtocolError("the origin fell silent") from None
-                except ConnectionError as problem:
-                    raise ProtocolError("the origin broke off") from problem
-                yield data
+            if framing.chunked:
+                decoder = http1.ChunkDecoder()
+                while not decoder.done:
+                    data = decoder.feed(await _some(reader, silence))
+                    if data:
+                        yield data
+            else:
+                async for data in http1.read_body(reader, framing):
+                    silence.broken()
+                    yield data
             whole = True
+        except ConnectionError as problem:
+            raise ProtocolError("the origin broke off") from problem
         finally:
+            silence.stop()
             # A viewer that left leaves the origin's work unread: closing the connection ends that too.
             if whole:
                 self._release(connection, keep)
@@ -196,3 +198,37 @@ async def _send_body(writer: asyncio.StreamWriter, body: AsyncIterator[bytes], l
         await writer.drain()
     if length is None:
         writer.write(http1.END)
+
+
+async def _some(reader: asyncio.StreamReader, silence: _Silence) -> bytes:
+    data = await reader.read(http1.CHUNK)
+    if not data:
+        raise ProtocolError("the body ended early")
+    silence.broken()
+    return data
+
+
+class _Silence:
+    """Cuts a connection on which nothing arrived for so long; one timer, not one a token."""
+
+    def __init__(self, seconds: float, writer: asyncio.StreamWriter) -> None:
+        self._seconds = seconds
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def broken(self) -> None:
+        """Something arrived."""
+        self._last = self._loop.time()
+
+    def _look(self) -> None:
+        rest = self._last + self._seconds - self._loop.time()
+        if rest > 0.001:
+            self._timer = self._loop.call_later(rest, self._look)
+        else:
+            self._writer.transport.abort()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        self._timer.cancel()

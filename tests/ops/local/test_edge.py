@@ -213,6 +213,19 @@ def test_an_origin_that_is_away_or_silent(tmp_path: Path) -> None:
         assert time.monotonic() - began < 2
 
 
+def test_a_stream_that_falls_silent_is_cut(tmp_path: Path) -> None:
+    with served(tmp_path, read_timeout_s=0.3) as local:
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", local.port), timeout=5) as sock:
+            sock.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            data = b""
+            while part := sock.recv(4096):
+                data += part
+        assert b"data: first" in data
+        assert not data.endswith(b"0\r\n\r\n")
+        assert 0.2 < time.monotonic() - began < 2
+
+
 def test_without_an_error_page_the_error_stays(tmp_path: Path) -> None:
     with served(tmp_path) as local:
         assert local.get("/missing")[0] == 404

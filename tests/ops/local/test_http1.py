@@ -103,3 +103,31 @@ def test_a_sized_body_that_ends_early() -> None:
         _body(b"hel", Framing(length=5), 100)
     assert _body(b"hello more", Framing(length=5), 100) == b"hello"
     assert _body(b"all of it", Framing(), 4) == b"all of it"
+
+
+def _decoded(data: bytes, step: int) -> tuple[bytes, bool]:
+    decoder = http1.ChunkDecoder()
+    body = b"".join(decoder.feed(data[start : start + step]) for start in range(0, len(data), step))
+    return body, decoder.done
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 1000])
+def test_the_decoder_agrees_however_it_is_fed(step: int) -> None:
+    data = http1.chunk(b"hello ") + b"A;ext=1\r\n0123456789\r\n" + b"0\r\nTrailer: 1\r\n\r\n"
+    assert _decoded(data, step) == (b"hello 0123456789", True)
+    assert _decoded(data[:-2], step) == (b"hello 0123456789", False)
+
+
+def test_the_decoder_gives_a_part_of_a_chunk_at_once() -> None:
+    decoder = http1.ChunkDecoder()
+    assert decoder.feed(b"A\r\n0123") == b"0123"
+    assert decoder.feed(b"456789\r\n1\r\nx") == b"456789x"
+    assert decoder.done is False
+
+
+@pytest.mark.parametrize(
+    "data", [b"x\r\n", b"2\r\nhello\r\n", b"-1\r\n", b"0\r\n\r\nHTTP/1.1 200", b"1" * 5000]
+)
+def test_what_the_decoder_refuses(data: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        http1.ChunkDecoder().feed(data)
