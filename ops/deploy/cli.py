@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -79,6 +78,8 @@ def _loggable(options: Options) -> dict[str, object]:
 
 def who() -> str:
     """Whom the lock names: user, host and process."""
+    import socket
+
     user = os.environ.get("GITHUB_ACTOR") or os.environ.get("USER") or os.environ.get("LOGNAME") or "somebody"
     return f"{user} on {socket.gethostname()}, process {os.getpid()}"
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ops.deploy.headers import HeaderRules, Headers
+from ops.deploy.headers import Headers
 from ops.deploy.health import Health
 from ops.deploy.pointer import Pointer
 from ops.deploy.pool import Growth
 from ops.deploy.runlog import RunLog
 from ops.deploy.store import ObjectStore
-from ops.deploy.tree import SiteFile, Tree
 from ops.deploy.ui import Ui
 
 BOOKKEEPING: Headers = (("Cache-Control", "no-store"), ("Content-Type", "application/json"))
@@ -61,26 +60,6 @@ class Context:
         """One line of the log."""
         if self.log:
             self.log.write(event, **fields)
-
-
-@dataclass
-class Site:
-    """The tree that is to go online.
-
-    Attributes:
-        tree: its files, hashed.
-        rules: their headers.
-        release: its id.
-    """
-
-    tree: Tree
-    rules: HeaderRules
-    release: str
-
-    @property
-    def files(self) -> Mapping[str, SiteFile]:
-        """By path."""
-        return {file.path: file for file in self.tree.files}
 
 
 class Step(NamedTuple):

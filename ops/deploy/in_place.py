@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
-from ops.deploy.context import BOOKKEEPING, Context, Site, Step
+from ops.deploy.context import BOOKKEEPING, Context, Step
 from ops.deploy.hashing import open_unchanged
 from ops.deploy.invalidation import paths_for
 from ops.deploy.listing import present
@@ -25,6 +25,7 @@ from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Lock
 from ops.deploy.pointer import LostRaceError, State
 from ops.deploy.pool import Task, for_each
+from ops.deploy.reading import Site
 from ops.deploy.rules import OWN_PREFIXES, is_hashed_asset, is_page
 from ops.deploy.s3_store import is_mapped
 from ops.deploy.store import ChangedError, Listed, StoreError

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
-from ops.deploy.context import Context, Site, Step
+from ops.deploy.context import Context, Step
 from ops.deploy.hashing import open_unchanged
 from ops.deploy.headers import Headers
 from ops.deploy.health import UnhealthyError, probes_for
@@ -21,6 +21,7 @@ from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Mark, wait_for_collection
 from ops.deploy.pointer import State
 from ops.deploy.pool import Task, for_each
+from ops.deploy.reading import Site
 from ops.deploy.rules import ERROR_PAGE, printable
 from ops.deploy.s3_store import is_mapped
 from ops.deploy.store import ChangedError, ExistsError, ObjectStore, StoreError
