@@ -76,7 +76,6 @@ class Behavior:
     request: Forwarding | None
     headers: HeadersPolicy | None
     viewer_request: EdgeFunction | None = None
-    viewer_response: EdgeFunction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +228,8 @@ class _Reader:
         functions: dict[str, EdgeFunction] = {}
         for association in planned.get("functionAssociations") or []:
             functions[str(association["eventType"])] = self._function(str(association["functionArn"]))
+        if "viewer-response" in functions:
+            self.warnings.append(f"the viewer-response function on {pattern} is not run")
         if planned.get("lambdaFunctionAssociations"):
             self.warnings.append(f"Lambda@Edge on {pattern} is not run")
         if planned.get("forwardedValues"):
@@ -247,7 +248,6 @@ class _Reader:
             request=self._request_policy(planned.get("originRequestPolicyId"), pattern),
             headers=self._headers_policy(planned.get("responseHeadersPolicyId"), pattern),
             viewer_request=functions.get("viewer-request"),
-            viewer_response=functions.get("viewer-response"),
         )
 
     def _function(self, arn: str) -> EdgeFunction:
