@@ -12,15 +12,12 @@ from typing import Any
 from ops.deploy import bookkeeping, release_mode
 from ops.deploy import rollback as going_back
 from ops.deploy.aws.http import Http
-from ops.deploy.context import Context, Site, counts
-from ops.deploy.hashing import read_all
-from ops.deploy.headers import HeaderRules, parse_config
+from ops.deploy.context import Context, counts
 from ops.deploy.health import Health
-from ops.deploy.manifest import release_id
+from ops.deploy.options import Options
 from ops.deploy.pointer import PREVIEW_TOKEN_KEY, KvsPointer
 from ops.deploy.preflight import raise_problems
-from ops.deploy.rules import CONFIG_FILE
-from ops.deploy.tree import walk
+from ops.deploy.reading import Site, read_site
 from ops.deploy.ui import Ui
 from ops.local.folder import FileKeyValueStore, FolderStore
 
@@ -133,17 +130,11 @@ class Releases:
 
 
 def _read_site(folder: Path) -> Site:
-    """The site as the deployer reads it.
+    """The site as ``ops deploy`` reads it.
 
     Raises:
         UsageError: with everything that is wrong with it.
     """
-    overrides, exclude, problems = [], [], []
-    config = folder / CONFIG_FILE
-    if config.is_file():
-        overrides, exclude, problems = parse_config(config.read_text(encoding="utf-8"))
-    tree = walk(folder, exclude=exclude)
-    read_all(tree)
-    raise_problems([*tree.problems, *problems])
-    rules = HeaderRules(overrides)
-    return Site(tree, rules, release_id(tree.files, rules))
+    site = read_site(Options(command="deploy", directory=str(folder)))
+    raise_problems(site.tree.problems)
+    return site

@@ -69,7 +69,9 @@ def test_what_the_edge_cannot_do_is_said_of_a_plan_that_wants_it() -> None:
         if resource.type == DISTRIBUTION:
             behavior = {
                 **(before := resource.inputs["defaultCacheBehavior"]),
-                "functionAssociations": [{**before["functionAssociations"][0], "eventType": "viewer-response"}],
+                "functionAssociations": [
+                    {**before["functionAssociations"][0], "eventType": "viewer-response"}
+                ],
                 "lambdaFunctionAssociations": [{}], "trustedKeyGroups": ["k"], "cachePolicyId": "unknown-1",
                 "originRequestPolicyId": "unknown-2", "responseHeadersPolicyId": "unknown-3",
                 "forwardedValues": {"queryString": True},
@@ -82,7 +84,8 @@ def test_what_the_edge_cannot_do_is_said_of_a_plan_that_wants_it() -> None:
             resource = replace(resource, inputs=inputs)
         changed.append(resource)
     warnings = "\n".join(architecture.read(changed).warnings)
-    for word in ("Lambda@Edge on *", "viewer-response function on *", "signed URLs", "unknown-1", "unknown-2", "unknown-3", "legacy forwarded",
+    for word in ("Lambda@Edge on *", "viewer-response function on *", "signed URLs",
+                 "unknown-1", "unknown-2", "unknown-3", "legacy forwarded",
                  "web ACL", "geographic", "origin groups", "access log"):  # fmt: skip
         assert word in warnings
 
