@@ -123,7 +123,7 @@ def test_toolbox() -> None:
 
     def slow() -> str:
         """Sleep."""
-        time.sleep(0.2)
+        time.sleep(1.5)
         return "late"
 
     def broken() -> str:
@@ -134,7 +134,7 @@ def test_toolbox() -> None:
         """Shout."""
         return "x" * 100_000
 
-    box = Toolbox(lambda: [Tool(add), Tool(slow), Tool(broken), Tool(huge)], timeout_s=0.05)
+    box = Toolbox(lambda: [Tool(add), Tool(slow), Tool(broken), Tool(huge)], timeout_s=1.0)
     names = ("add", "slow", "broken", "huge")
 
     def call(name: str, **arguments: Any) -> tuple[str, bool]:
