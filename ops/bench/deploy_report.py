@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 REFERENCE = "aws s3 sync"
 UNCHECKED = "rclone, --s3-no-head"
-"""Shown, and judged by itself: it does not look at what arrived, which all others but s5cmd do in some way."""
+"""Shown, and judged by itself: it does not look at what arrived."""
 OURS = ("ops deploy, releases", "ops deploy, in place")
 Runs = Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]
 

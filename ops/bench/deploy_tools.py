@@ -142,7 +142,7 @@ def _rclone(program: str, tree: Path, url: str) -> list[str]:
     return [
         program, "sync", str(tree), ":s3:site", "--s3-provider", "Other", "--s3-endpoint", url,
         "--s3-env-auth",
-        "--s3-force-path-style", "--s3-no-check-bucket", "--s3-no-head",
+        "--s3-force-path-style", "--s3-no-check-bucket",
         "--s3-list-version",
         "2", "--checksum", "--fast-list",
         "--transfers", "64", "--checkers", "64", "--quiet",
