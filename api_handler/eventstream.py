@@ -12,7 +12,8 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from api_handler.model import ModelError
@@ -85,7 +86,9 @@ def _decode_blob(value: dict[str, Any]) -> None:
         reasoning["redactedContent"] = base64.b64decode(reasoning["redactedContent"])
 
 
-def _headers(raw: bytes) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def _headers(raw: bytes) -> Mapping[str, str]:
+    # The headers of all events of one kind are the same bytes.
     headers: dict[str, str] = {}
     place, end = 0, len(raw)
     try:

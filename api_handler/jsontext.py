@@ -14,11 +14,13 @@ _OUTSIDE_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # Possessive and with an optional end: linear on every input, an unterminated string of quotes included.
 
 
+# Made once: json.dumps would make an encoder for every token of a stream.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def dumps(value: Any) -> bytes:
     """Compact UTF-8; a lone surrogate, which UTF-8 cannot carry, is escaped."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "backslashreplace"
-    )
+    return _encode(value).encode("utf-8", "backslashreplace")
 
 
 def loads(data: bytes) -> Any:
