@@ -18,6 +18,18 @@ MODEL_GAP_S = 130
 POOL_SIZE = 256
 """Model streams that run at once in one process; also the connections kept."""
 
+SDK_MODULES = (
+    "urllib3.util",
+    "urllib3.connectionpool",
+    "botocore.awsrequest",
+    "botocore.utils",
+    "botocore.credentials",
+    "botocore.client",
+    "botocore.session",
+    "botocore.httpsession",
+)
+"""Modules of the SDK in an order in which each brings a part of the others."""
+
 DEFAULT_REGION = "us-east-1"
 
 

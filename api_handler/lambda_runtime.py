@@ -9,10 +9,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from api_handler.app import App
@@ -51,32 +54,59 @@ async def _main() -> int:
         log.failure("init_failed", error)
         await api.init_error("Runtime.InitFailed", type(error).__name__)
         return 1
-    warming = threading.Thread(target=_warm, args=(services,), daemon=True)
+    warming = Warming(services)
     warming.start()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
         # Nobody waits for a start ahead of time, and later nobody shall.
         await asyncio.to_thread(warming.join)
-    await serve_forever(api, App(services))
+    await serve_forever(api, App(services), warming)
     return 0
 
 
-async def serve_forever(api: RuntimeApi, app: App) -> None:
+async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
     """Answer one invocation after the other until the Runtime API goes away."""
     try:
         while True:
-            await serve(await api.next(), api, app)
+            await serve(await api.next(), api, app, warming)
     except RuntimeGone:
         return
 
 
-def _warm(services: Services) -> None:
-    try:
-        services.warm()
-    except Exception as error:
-        services.log.failure("warming_failed", error)
+class Warming(threading.Thread):
+    """Imports what the first model call needs, beside everything else, from INIT on.
+
+    A GET needs none of it: while one is answered the thread holds still between two
+    steps, so that a cold start that only asks for health or agents does not pay for it.
+    """
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(daemon=True)
+        self._services = services
+        self._free = threading.Event()
+        self._free.set()
+
+    def run(self) -> None:
+        # An event that waits already is on its way: which kind it is decides.
+        time.sleep(0.003)
+        try:
+            for step in self._services.warm_steps():
+                self._free.wait()
+                step()
+        except Exception as error:
+            self._services.log.failure("warming_failed", error)
+
+    @contextlib.contextmanager
+    def holding(self, method: str) -> Iterator[None]:
+        """Hold still while a request of this method is answered, if it is a GET."""
+        if method == "GET":
+            self._free.clear()
+        try:
+            yield
+        finally:
+            self._free.set()
 
 
-async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
+async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
     """Answer one invocation, whatever it is; nothing it holds ends the process."""
     log = app.services.log
     if invocation.trace_id:
@@ -93,7 +123,8 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App) -> None:
         return
     answer = api.answer(invocation.request_id)
     try:
-        await _HttpAnswer(scope, body, answer).run(app)
+        with warming.holding(scope["method"]) if warming else contextlib.nullcontext():
+            await _HttpAnswer(scope, body, answer).run(app)
     except Exception as error:
         log.failure("invocation_failed", error, invocation=invocation.request_id)
         if answer.started:

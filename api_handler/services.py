@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 
 from api_handler.auth import Fixed, Gate, Secret, parse_keys
-from api_handler.aws import AwsClients
+from api_handler.aws import SDK_MODULES, AwsClients
 from api_handler.deep_health import DeepHealth
 from api_handler.limits import Meter
 from api_handler.log import Log
@@ -48,11 +51,18 @@ class Services:
     def __post_init__(self) -> None:
         self.worker = Worker(self)
 
-    def warm(self) -> None:
-        """Import and make what the first model call needs; for a thread, beside everything else."""
-        self.toolbox.warm()
+    def warm_steps(self) -> list[Callable[[], object]]:
+        """What imports and makes what the first model call needs, in pieces of some ten milliseconds."""
+        steps: list[Callable[[], object]] = []
         if self.settings.model_kind == "bedrock":
-            self.clients.get("bedrock-runtime")
+            steps += [partial(import_module, name) for name in SDK_MODULES]
+            steps.append(partial(self.clients.get, "bedrock-runtime"))
+        return [*steps, self.toolbox.warm]
+
+    def warm(self) -> None:
+        """Take all the steps; for a thread, beside everything else."""
+        for step in self.warm_steps():
+            step()
 
     async def finish(self, seconds: float) -> None:
         """Let background work come to its end, for so many seconds."""
