@@ -97,7 +97,7 @@ class App:
         return await handler(context, *parameters)
 
     def _log(self, context: Context, status: int, seconds: float) -> None:
-        request = context.request
+        request, usage = context.request, context.usage
         fields: dict[str, Any] = {
             "request_id": request.request_id,
             "trace_id": request.trace_id,
@@ -107,9 +107,9 @@ class App:
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "model": context.model,
-            "input_tokens": context.usage.input_tokens,
-            "output_tokens": context.usage.output_tokens,
-            "usd": round(context.usage.usd, 8),
+            "input_tokens": usage.input_tokens if usage else 0,
+            "output_tokens": usage.output_tokens if usage else 0,
+            "usd": round(usage.usd, 8) if usage else 0.0,
             **context.fields,
         }
         metrics: dict[str, float] = {
@@ -117,10 +117,10 @@ class App:
             "Errors": int(status >= 500),
             "Latency": round(seconds * 1000, 1),
         }
-        if context.usage.input_tokens or context.usage.output_tokens:
-            metrics["InputTokens"] = context.usage.input_tokens
-            metrics["OutputTokens"] = context.usage.output_tokens
-            metrics["Usd"] = round(context.usage.usd, 8)
+        if usage and (usage.input_tokens or usage.output_tokens):
+            metrics["InputTokens"] = usage.input_tokens
+            metrics["OutputTokens"] = usage.output_tokens
+            metrics["Usd"] = round(usage.usd, 8)
         refused = {401: "Unauthorized", 404: "NotFound", 429: "RateLimited"}.get(status)
         if refused:
             metrics[refused] = 1

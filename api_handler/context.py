@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api_handler.auth import ApiKey
 from api_handler.errors import unavailable
 from api_handler.http import Request
 from api_handler.log import Log
-from api_handler.model import Usage
-from api_handler.orchestrator import Answer
 from api_handler.services import Services
+
+if TYPE_CHECKING:
+    from api_handler.model import Usage
+    from api_handler.orchestrator import Answer
 
 
 class Context:
@@ -37,7 +38,7 @@ class Context:
         self.from_edge = False
         self.route = "unknown"
         self.model: str | None = None
-        self.usage = Usage()
+        self.usage: Usage | None = None
         self.fields: dict[str, Any] = {}
 
     @property
@@ -86,6 +87,8 @@ class Context:
         """What rates count by: an IPv4 address, or the /64 of an IPv6 one, which is one subscriber."""
         address = _address(self.client_address()) or "unknown"
         if ":" in address:
+            from ipaddress import IPv6Address, IPv6Network
+
             return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
         return address
 
@@ -121,6 +124,8 @@ async def spend_of_key(services: Services, key: ApiKey, usd: float) -> float | N
 
 def _address(text: str) -> str | None:
     """An IP address without its port: ``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``2001:db8::1``."""
+    from ipaddress import IPv6Address, ip_address
+
     text = text.strip()
     for candidate in (text, text.partition("]")[0].removeprefix("["), text.rpartition(":")[0]):
         try:

@@ -13,6 +13,9 @@ from urllib.parse import quote, urlencode
 
 from api_handler.http import SCOPE_DEADLINE, SCOPE_TRACE, Scope
 
+WORKER_EVENT = "orchestrator.run"
+"""``source`` of the event by which the function lets itself work on a run."""
+
 
 class NotHttp(ValueError):
     """The event is no HTTP request."""

@@ -21,12 +21,11 @@ from typing import Any
 from api_handler.app import App
 from api_handler.http import Scope
 from api_handler.jsontext import dumps
-from api_handler.lambda_events import NotHttp, to_scope
+from api_handler.lambda_events import WORKER_EVENT, NotHttp, to_scope
 from api_handler.log import Log
 from api_handler.runtime_api import AnswerStream, Invocation, RuntimeApi, RuntimeGone
 from api_handler.services import Services, build_services
 from api_handler.settings import SettingsError, load_settings
-from api_handler.worker import WORKER_EVENT
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 

@@ -29,7 +29,7 @@ class Log:
 
     def line(self, event: str, level: str = "info", **fields: Any) -> None:
         """Write a line without metrics."""
-        self._put({"timestamp": _now(), "level": level, "event": event, **fields})
+        self._put({"timestamp": now_text(), "level": level, "event": event, **fields})
 
     def warn(self, event: str, **fields: Any) -> None:
         """Write a warning."""
@@ -43,11 +43,11 @@ class Log:
 
     def request(self, fields: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Write the one line of a request: its fields, and metrics without dimensions."""
-        self._put({"timestamp": _now(), "level": "info", "event": "request", **fields}, metrics, [[]])
+        self._put({"timestamp": now_text(), "level": "info", "event": "request", **fields}, metrics, [[]])
 
     def usage(self, agent: str, model: str, metrics: Mapping[str, float]) -> None:
         """Write what one agent used: metrics with the dimensions ``Agent`` and ``Model``."""
-        fields = {"timestamp": _now(), "level": "info", "event": "usage", "Agent": agent, "Model": model}
+        fields = {"timestamp": now_text(), "level": "info", "event": "usage", "Agent": agent, "Model": model}
         self._put(fields, metrics, [["Agent", "Model"], ["Model"]])
 
     def _put(
@@ -77,6 +77,7 @@ def _to_stdout(line: str) -> None:
     sys.stdout.flush()
 
 
-def _now() -> str:
+def now_text() -> str:
+    """The present time as RFC 3339 in UTC, in milliseconds."""
     now = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"

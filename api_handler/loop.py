@@ -12,7 +12,7 @@ from api_handler.budget import Budget, LimitReached
 from api_handler.limits import Limits
 from api_handler.model import Message, ModelCall, ModelClient, ModelError, Usage
 from api_handler.registry import Agent
-from api_handler.tools import Toolbox
+from api_handler.tools.toolbox import Toolbox, ToolResult
 
 Emit = Callable[..., None]
 """``emit(type, **data)``: tells the listener of a stream; never blocks."""
@@ -195,8 +195,6 @@ class AgentLoop:
         return {"role": "user", "content": list(results)}
 
     async def _use_tool(self, use: dict[str, Any], bad: set[str], names: tuple[str, ...]) -> dict[str, Any]:
-        from api_handler.tools.toolbox import ToolResult
-
         shown = {"agent_id": self._agent.agent_id, "tool_call_id": use["toolUseId"], "name": use["name"]}
         self._emit("tool", **shown, status="started", arguments=use["input"])
         if use["toolUseId"] in bad:

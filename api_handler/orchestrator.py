@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from api_handler.budget import Budget
 from api_handler.errors import ApiError, unavailable
 from api_handler.jsontext import dumps
 from api_handler.limits import Limits
+from api_handler.log import now_text
 from api_handler.loop import AgentLoop, Emit, Outcome
 from api_handler.model import Message, ModelClient, Usage
 from api_handler.prices import price_of
 from api_handler.registry import Agent, Registry
 from api_handler.routing import choose
 from api_handler.sessions import Sessions, fit_history, plain_turn
-from api_handler.tools import Toolbox
-
-
-def now_text() -> str:
-    """The present time as RFC 3339 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from api_handler.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True, kw_only=True)

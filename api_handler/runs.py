@@ -17,7 +17,7 @@ from typing import Any
 
 from api_handler.errors import ApiError, invalid, not_found
 from api_handler.jsontext import canonical
-from api_handler.orchestrator import now_text
+from api_handler.log import now_text
 from api_handler.run_events import EventLog
 from api_handler.store import Item, Store
 from api_handler.validation import RunBody, RunsQuery

@@ -1,63 +1,150 @@
-"""Everything the routes use, made once from the settings."""
+"""Everything the routes use, made from the settings when it is needed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from api_handler.auth import Fixed, Gate, Secret, parse_keys
 from api_handler.aws import SDK_MODULES, AwsClients
-from api_handler.deep_health import DeepHealth
-from api_handler.limits import Meter
 from api_handler.log import Log
-from api_handler.model import ModelClient
-from api_handler.orchestrator import Answer, Orchestrator
-from api_handler.runs import Runs
-from api_handler.sessions import Sessions
 from api_handler.settings import Settings, parse_origin_verify
-from api_handler.store import Store
-from api_handler.tools import Tool, Toolbox
-from api_handler.worker import Worker
+
+if TYPE_CHECKING:
+    from api_handler.deep_health import DeepHealth
+    from api_handler.limits import Meter
+    from api_handler.model import ModelClient
+    from api_handler.orchestrator import Answer, Orchestrator
+    from api_handler.runs import Runs
+    from api_handler.sessions import Sessions
+    from api_handler.store import Store
+    from api_handler.tools.toolbox import Tool, Toolbox
+    from api_handler.worker import Worker
+
+OWN_MODULES = (
+    "api_handler.routes.orchestrate",
+    "api_handler.orchestrator",
+    "api_handler.bedrock",
+    "api_handler.worker",
+    "api_handler.tools.builtin",
+)
+"""Modules of the API that only requests with a model need."""
 
 
-@dataclass(kw_only=True)
 class Services:
-    """The parts of a running API.
+    """The parts of a running API, each made when it is first used: a health check needs few of them.
 
     Attributes:
-        worker: starts runs and works on them.
+        settings: what the API was told.
+        clients: AWS clients.
+        log: the log.
+        gate: checks keys.
         busy: requests with a model that run now.
         started_at: monotonic seconds.
     """
 
-    settings: Settings
-    clients: AwsClients
-    log: Log
-    gate: Gate
-    store: Store
-    meter: Meter
-    sessions: Sessions
-    model: ModelClient
-    toolbox: Toolbox
-    orchestrator: Orchestrator
-    deep_health: DeepHealth
-    runs: Runs
-    busy: int = 0
-    started_at: float = 0.0
+    def __init__(self, settings: Settings, clients: AwsClients, log: Log) -> None:
+        self.settings = settings
+        self.clients = clients
+        self.log = log
+        self.gate = _gate(settings, clients, log)
+        self.busy = 0
+        self.started_at = time.monotonic()
 
-    def __post_init__(self) -> None:
-        self.worker = Worker(self)
+    @cached_property
+    def store(self) -> Store:
+        """What outlives a request."""
+        if self.settings.table_name:
+            from api_handler.dynamodb import DynamoStore
+
+            return DynamoStore(self.clients, self.settings.table_name)
+        from api_handler.memory import MemoryStore
+
+        return MemoryStore()
+
+    @cached_property
+    def meter(self) -> Meter:
+        """Counts requests and money."""
+        from api_handler.limits import Meter
+
+        return Meter(self.store)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Conversations."""
+        from api_handler.sessions import Sessions
+
+        return Sessions(self.store)
+
+    @cached_property
+    def model(self) -> ModelClient:
+        """The model client."""
+        if self.settings.model_kind == "scripted":
+            from api_handler.scripted import ScriptedModel
+
+            return ScriptedModel()
+        from api_handler.bedrock import BedrockModel
+
+        return BedrockModel(self.clients)
+
+    @cached_property
+    def toolbox(self) -> Toolbox:
+        """The tools."""
+        from api_handler.tools.toolbox import Toolbox
+
+        return Toolbox(self._tools)
+
+    def _tools(self) -> list[Tool]:
+        from api_handler.tools.builtin import builtin_tools
+
+        settings = self.settings
+        return builtin_tools(self.clients, site_index=settings.site_index, alarm_prefix=settings.alarm_prefix)
+
+    @cached_property
+    def orchestrator(self) -> Orchestrator:
+        """Lets agents work."""
+        from api_handler.orchestrator import Orchestrator
+
+        return Orchestrator(
+            registry=self.settings.registry,
+            models=self.settings.models,
+            limits=self.settings.limits,
+            model=self.model,
+            toolbox=self.toolbox,
+            sessions=self.sessions,
+        )
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Records of runs."""
+        from api_handler.runs import Runs
+
+        return Runs(self.store)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """Starts runs and works on them."""
+        from api_handler.worker import Worker
+
+        return Worker(self)
+
+    @cached_property
+    def deep_health(self) -> DeepHealth:
+        """Asks the dependencies."""
+        from api_handler.deep_health import DeepHealth
+
+        return DeepHealth()
 
     def warm_steps(self) -> list[Callable[[], object]]:
         """What imports and makes what the first model call needs, in pieces of some ten milliseconds."""
-        steps: list[Callable[[], object]] = []
+        steps: list[Callable[[], object]] = [partial(import_module, name) for name in OWN_MODULES]
         if self.settings.model_kind == "bedrock":
             steps += [partial(import_module, name) for name in SDK_MODULES]
             steps.append(partial(self.clients.get, "bedrock-runtime"))
-        return [*steps, self.toolbox.warm]
+        return steps
 
     def warm(self) -> None:
         """Take all the steps; for a thread, beside everything else."""
@@ -66,7 +153,8 @@ class Services:
 
     async def finish(self, seconds: float) -> None:
         """Let background work come to its end, for so many seconds."""
-        await self.worker.finish(seconds)
+        if "worker" in self.__dict__:
+            await self.worker.finish(seconds)
 
     def log_answer(self, answer: Answer) -> None:
         """Log metrics of every agent of an answer; prompts and answers only when switched on."""
@@ -88,8 +176,9 @@ class Services:
     def close(self) -> None:
         """Let go of the threads."""
         self.clients.close()
-        self.toolbox.close()
-        self.model.close()
+        for part in ("toolbox", "model"):
+            if part in self.__dict__:
+                getattr(self, part).close()
 
 
 def build_services(
@@ -102,41 +191,7 @@ def build_services(
         log: where lines go; by default the standard output.
         clients: AWS clients to share with others; by default its own.
     """
-    log = log or Log(settings.metric_namespace)
-    clients = clients or AwsClients()
-    store = _store(settings, clients)
-    sessions = Sessions(store)
-    model = _model(settings, clients)
-    toolbox = Toolbox(lambda: _tools(settings, clients))
-    orchestrator = Orchestrator(
-        registry=settings.registry,
-        models=settings.models,
-        limits=settings.limits,
-        model=model,
-        toolbox=toolbox,
-        sessions=sessions,
-    )
-    return Services(
-        settings=settings,
-        clients=clients,
-        log=log,
-        gate=_gate(settings, clients, log),
-        store=store,
-        meter=Meter(store),
-        sessions=sessions,
-        model=model,
-        toolbox=toolbox,
-        orchestrator=orchestrator,
-        deep_health=DeepHealth(),
-        runs=Runs(store),
-        started_at=time.monotonic(),
-    )
-
-
-def _tools(settings: Settings, clients: AwsClients) -> list[Tool]:
-    from api_handler.tools.builtin import builtin_tools
-
-    return builtin_tools(clients, site_index=settings.site_index, alarm_prefix=settings.alarm_prefix)
+    return Services(settings, clients or AwsClients(), log or Log(settings.metric_namespace))
 
 
 def _gate(settings: Settings, clients: AwsClients, log: Log) -> Gate:
@@ -153,23 +208,3 @@ def _gate(settings: Settings, clients: AwsClients, log: Log) -> Gate:
     elif settings.origin_verify_secret_arn:
         origin_verify = Secret(clients, settings.origin_verify_secret_arn, parse_origin_verify, log.warn)
     return Gate(keys, origin_verify)
-
-
-def _model(settings: Settings, clients: AwsClients) -> ModelClient:
-    if settings.model_kind == "scripted":
-        from api_handler.scripted import ScriptedModel
-
-        return ScriptedModel()
-    from api_handler.bedrock import BedrockModel
-
-    return BedrockModel(clients)
-
-
-def _store(settings: Settings, clients: AwsClients) -> Store:
-    if settings.table_name:
-        from api_handler.dynamodb import DynamoStore
-
-        return DynamoStore(clients, settings.table_name)
-    from api_handler.memory import MemoryStore
-
-    return MemoryStore()

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from api_handler.errors import ApiError, unavailable
+from api_handler.lambda_events import WORKER_EVENT
 from api_handler.log import Log
 from api_handler.orchestrator import Answer, Task
 from api_handler.run_events import LiveEvents
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TICK_S = 0.25
 RENEW_S = 15.0
-WORKER_EVENT = "orchestrator.run"
 MAX_ANSWER = 60_000
 """Characters of an answer that a record keeps; DynamoDB items end at 400 KB."""
 

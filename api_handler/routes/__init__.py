@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from api_handler.context import Context
 from api_handler.http import Response
-from api_handler.routes import agents, chat, health, orchestrate, runs
-from api_handler.services import Services
+
+if TYPE_CHECKING:
+    from api_handler.context import Context
+    from api_handler.services import Services
 
 BASE = "/api/v1"
 Handler = Callable[..., Awaitable[Response]]
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Route:
     """One path.
 
     Attributes:
         pattern: the path below ``/api/v1``; ``{id}`` stands for one segment.
-        methods: method to handler; ``GET`` serves ``HEAD`` too.
+        methods: method to ``module.function`` of its handler, imported when it is first
+            asked for; ``GET`` serves ``HEAD`` too.
         needs_key: whether an API key is checked before the handler runs.
         public_chat: whether the path exists only with the public chat.
     """
 
-    pattern: str
-    methods: dict[str, Handler]
-    needs_key: bool = True
-    public_chat: bool = False
+    def __init__(
+        self, pattern: str, *, needs_key: bool = True, public_chat: bool = False, **methods: str
+    ) -> None:
+        self.pattern = pattern
+        self.methods = methods
+        self.needs_key = needs_key
+        self.public_chat = public_chat
 
     @property
     def allow(self) -> str:
@@ -42,7 +47,12 @@ class Route:
 
     def handler(self, method: str) -> Handler | None:
         """The handler of a method."""
-        return self.methods.get("GET" if method == "HEAD" else method)
+        name = self.methods.get("GET" if method == "HEAD" else method)
+        if name is None:
+            return None
+        module, _, function = name.partition(".")
+        handler: Handler = getattr(import_module(f"api_handler.routes.{module}"), function)
+        return handler
 
     def enabled(self, services: Services) -> bool:
         """Whether the path exists in this deployment."""
@@ -52,23 +62,25 @@ class Route:
         """Answer of ``OPTIONS``."""
         headers = [("Allow", self.allow)]
         if self.public_chat:
-            headers += chat.preflight(context)
+            from api_handler.routes.chat import preflight
+
+            headers += preflight(context)
         return Response(204, headers=headers, content_type=None)
 
 
 ROUTES = (
-    Route(pattern="/health", methods={"GET": health.health}, needs_key=False),
-    Route(pattern="/status", methods={"GET": health.status}, needs_key=False),
-    Route(pattern="/openapi.json", methods={"GET": health.openapi}, needs_key=False),
-    Route(pattern="/agents", methods={"GET": agents.agents}),
-    Route(pattern="/agents/{id}", methods={"GET": agents.agent}),
-    Route(pattern="/orchestrate", methods={"POST": orchestrate.orchestrate}),
-    Route(pattern="/run", methods={"POST": runs.create}),
-    Route(pattern="/runs", methods={"GET": runs.listing}),
-    Route(pattern="/runs/{id}", methods={"GET": runs.one}),
-    Route(pattern="/runs/{id}/stream", methods={"GET": runs.stream}),
-    Route(pattern="/runs/{id}/cancel", methods={"POST": runs.cancel}),
-    Route(pattern="/chat", methods={"POST": chat.chat}, needs_key=False, public_chat=True),
+    Route("/health", GET="health.health", needs_key=False),
+    Route("/status", GET="health.status", needs_key=False),
+    Route("/openapi.json", GET="health.openapi", needs_key=False),
+    Route("/agents", GET="agents.agents"),
+    Route("/agents/{id}", GET="agents.agent"),
+    Route("/orchestrate", POST="orchestrate.orchestrate"),
+    Route("/run", POST="runs.create"),
+    Route("/runs", GET="runs.listing"),
+    Route("/runs/{id}", GET="runs.one"),
+    Route("/runs/{id}/stream", GET="runs.stream"),
+    Route("/runs/{id}/cancel", POST="runs.cancel"),
+    Route("/chat", POST="chat.chat", needs_key=False, public_chat=True),
 )
 
 _TABLE = [(tuple((BASE + route.pattern).split("/")), route) for route in ROUTES]

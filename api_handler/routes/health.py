@@ -7,10 +7,9 @@ from pathlib import Path
 
 from api_handler import SERVICE, __version__
 from api_handler.context import Context
-from api_handler.deep_health import CACHE_S
 from api_handler.errors import unavailable
 from api_handler.http import Response
-from api_handler.orchestrator import now_text
+from api_handler.log import now_text
 
 
 async def health(context: Context) -> Response:
@@ -22,6 +21,8 @@ async def health(context: Context) -> Response:
     checks = await context.services.deep_health.get(context.services)
     failing = [name for name, check in checks.items() if check["status"] == "failing"]
     if failing:
+        from api_handler.deep_health import CACHE_S
+
         error = unavailable("unhealthy", f"Not answering: {', '.join(failing)}.", int(CACHE_S))
         error.details = {"checks": checks}
         raise error

@@ -1,8 +1,4 @@
 """What agents can do: typed Python functions, turned into tool specifications of Converse."""
 
-from api_handler.tools.toolbox import Tool, Toolbox, ToolError
-
 TOOL_NAMES = ("current_time", "calculate", "search_site", "cloudwatch_alarms")
 """Names an agent's ``tools`` may use; each is made in ``builtin.py``."""
-
-__all__ = ["TOOL_NAMES", "Tool", "ToolError", "Toolbox"]

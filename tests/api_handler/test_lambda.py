@@ -244,7 +244,8 @@ def test_init_imports_nothing_that_health_does_not_need() -> None:
     script = (
         "import sys; import api_handler.lambda_runtime; from api_handler.settings import load_settings; "
         "from api_handler.services import build_services; build_services(load_settings({'TABLE_NAME': 'table'})); "  # noqa: E501
-        "print([name for name in ('botocore', 'boto3', 'urllib3', 'uvicorn', 'h11', 'pulumi', 'html', 'zoneinfo')"  # noqa: E501
+        "print([name for name in ('botocore', 'boto3', 'urllib3', 'uvicorn', 'h11', 'pulumi', 'html', 'zoneinfo',"
+        " 'ipaddress', 'api_handler.orchestrator', 'api_handler.model')"
         " if name in sys.modules])"
     )
     done = subprocess.run(

@@ -18,12 +18,12 @@ from api_handler.prices import cheapest, price_of
 from api_handler.registry import load_registry
 from api_handler.routing import by_keywords
 from api_handler.sessions import fit_history
-from api_handler.tools import TOOL_NAMES, Tool, Toolbox
+from api_handler.tools import TOOL_NAMES
 from api_handler.tools.arithmetic import calculate
 from api_handler.tools.builtin import builtin_tools
 from api_handler.tools.clock import current_time
 from api_handler.tools.site_search import SiteSearch, build_index
-from api_handler.tools.toolbox import ToolError
+from api_handler.tools.toolbox import Tool, Toolbox, ToolError
 
 
 @pytest.mark.parametrize(
