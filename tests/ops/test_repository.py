@@ -83,3 +83,14 @@ def test_every_dependency_is_explained() -> None:
     assert len(named) >= 15
     for package in named:
         assert package.removeprefix("pytest-") in page, package
+
+
+def test_every_relative_link_of_the_pages_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert len(pages) > 10
+    broken = []
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", page.read_text()):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
