@@ -49,7 +49,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, hermetic_aws: None, bedrock_server: Loc
     _environment(monkeypatch, bedrock_server)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: moto answers every botocore client of the process while it is on, other folders' too.
+@pytest.fixture(scope="package")
 def moto_table(bedrock_server: LocalBedrock) -> Iterator[str]:
     """A table as the deployment makes it."""
     with pytest.MonkeyPatch.context() as patch:
@@ -91,12 +92,12 @@ def memory_api(bedrock_server: LocalBedrock) -> Iterator[HttpApi]:
     yield from _shared(lambda: HttpApi({}), bedrock_server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dynamo_api(bedrock_server: LocalBedrock, moto_table: str) -> Iterator[HttpApi]:
     yield from _shared(lambda: HttpApi({"TABLE_NAME": moto_table}), bedrock_server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lambda_api(bedrock_server: LocalBedrock, moto_table: str) -> Iterator[LambdaApi]:
     yield from _shared(lambda: LambdaApi({"TABLE_NAME": moto_table}), bedrock_server)
 

@@ -243,9 +243,11 @@ def test_init_imports_nothing_that_health_does_not_need() -> None:
     """botocore, uvicorn and the event-stream parser come with the warming thread, or with what needs them."""
     script = (
         "import sys; import api_handler.lambda_runtime; from api_handler.settings import load_settings; "
-        "from api_handler.services import build_services; build_services(load_settings({'TABLE_NAME': 'table'})); "  # noqa: E501
-        "print([name for name in ('botocore', 'boto3', 'urllib3', 'uvicorn', 'h11', 'pulumi', 'html', 'zoneinfo',"
-        " 'ipaddress', 'api_handler.orchestrator', 'api_handler.model')"
+        "from api_handler.services import build_services; "
+        "build_services(load_settings({'TABLE_NAME': 'table'})); "
+        "print([name for name in ('botocore', 'boto3', 'urllib3', 'uvicorn', 'h11', 'pulumi', 'html', "
+        " 'zoneinfo',"
+        " 'api_handler.orchestrator', 'api_handler.model')"
         " if name in sys.modules])"
     )
     done = subprocess.run(

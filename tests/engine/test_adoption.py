@@ -66,12 +66,21 @@ def changed(result: RunResult, type_: str) -> set[str]:
 
 def lost(result: RunResult) -> list[tuple[str, str]]:
     """What would be replaced, or deleted though it ran before."""
+    # A bucket that had no policy got one with an upgrade, and loses it with the upgrade.
+    made_by_us = {
+        f"site{number}-bucket-policy" for number, (_, setup) in enumerate(numbered()) if not setup["policy"]
+    }
     return [
         (step.op, step.name)
         for step in result.steps
         if step.op == "replace"
         or any(change.replaces for change in step.changes)
-        or (step.op == "delete" and step.type in THEIRS and not step.name.endswith(("-logs", "-logs-policy")))
+        or (
+            step.op == "delete"
+            and step.type in THEIRS
+            and step.name not in made_by_us
+            and not step.name.endswith(("-logs", "-logs-policy"))
+        )
     ]
 
 
