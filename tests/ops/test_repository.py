@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,37 @@ def test_no_workflow_stores_an_aws_key_and_each_asks_for_a_token() -> None:
         roles = [job for job in workflow["jobs"].values() if "configure-aws-credentials" in json.dumps(job)]
         assert len(roles) == 1, path.name
         assert roles[0]["permissions"]["id-token"] == "write"
+
+
+def unpinned(text: str) -> list[str]:
+    """What a workflow uses by anything but a commit with its version beside it."""
+    used = re.findall(r"^\s*-?\s*uses:\s*(.+)$", text, re.M)
+    assert used
+    return [one for one in used if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)]
+
+
+def test_every_action_is_pinned_by_commit_and_each_has_one_pin() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        text = path.read_text()
+        assert unpinned(text) == [], path.name
+        for name, pin in re.findall(r"uses:\s*([^@\s]+)@(.+)", text):
+            pins.setdefault(name, set()).add(pin)
+    assert {name: len(found) for name, found in pins.items()} == dict.fromkeys(
+        [
+            "actions/checkout",
+            "actions/setup-go",
+            "actions/setup-python",
+            "aws-actions/configure-aws-credentials",
+            "pulumi/actions",
+        ],
+        1,
+    )
+
+
+@pytest.mark.parametrize("version", ["v6", "main", "de0fac2", "de0fac2e4500dabe0009e67214ff5f5447ce83dd"])
+def test_a_tag_a_branch_and_a_bare_commit_are_no_pins(version: str) -> None:
+    assert unpinned(f"      - uses: actions/checkout@{version}\n") == [f"actions/checkout@{version}"]
 
 
 def test_the_program_is_an_ordinary_one() -> None:
