@@ -38,6 +38,15 @@ def test_no_workflow_stores_an_aws_key_and_each_asks_for_a_token() -> None:
         assert roles[0]["permissions"]["id-token"] == "write"
 
 
+def test_nothing_reaches_aws_before_the_checks_have_passed() -> None:
+    for name in ("preview", "up"):
+        jobs = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())["jobs"]
+        assert list(jobs) == ["check", name]
+        assert {"run": ".ci/run"} in jobs["check"]["steps"]
+        assert "permissions" not in jobs["check"]
+        assert jobs[name]["needs"] == "check"
+
+
 def unpinned(text: str) -> list[str]:
     """What a workflow uses by anything but a commit with its version beside it."""
     used = re.findall(r"^\s*-?\s*uses:\s*(.+)$", text, re.M)
