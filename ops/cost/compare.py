@@ -1,4 +1,4 @@
-"""The backends side by side: what each costs at every load, against the mission's estimates."""
+"""The backends side by side: what each costs at every load, against the estimates the project began with."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_the_stack_files_are_accepted_and_hold_only_what_differs(stack: str) -> 
             assert value != defaults[name].default, f"{name} repeats the default"
 
 
-def test_there_are_two_stacks_and_prod_takes_the_mission_s_secret_name() -> None:
+def test_there_are_two_stacks_and_prod_takes_the_short_secret_name() -> None:
     assert stack_names(ROOT) == ["dev", "prod"]
     prod = load(effective_config(ROOT, "prod", {}), stack="prod")
     assert prod.secret_prefix == "orchestrator"

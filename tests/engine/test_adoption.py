@@ -112,7 +112,7 @@ def test_the_walk_of_every_setup_to_the_api_and_back(tmp_path: Path) -> None:
     assert changed(back, DISTRIBUTION) == changed(third, DISTRIBUTION)
 
 
-MISSION = list(SETUPS).index("public bucket, as in the tutorials")
+PLAIN = list(SETUPS).index("public bucket, as in the tutorials")
 STEPS = {
     "take over": {},
     "api": API,
@@ -129,7 +129,7 @@ def test_the_page_shows_the_plans_the_engine_makes(tmp_path: Path) -> None:
     )
     made = {}
     for name, options in STEPS.items():
-        made[name] = plan_text(stack.up({"only": str(MISSION), **options}))
+        made[name] = plan_text(stack.up({"only": str(PLAIN), **options}))
     assert made == shown
 
 

@@ -118,8 +118,8 @@ def _profile(model: str) -> dict[str, Any]:
     }
 
 
-def mission() -> dict[tuple[str, str], Answer]:
-    """The mission's account: a public bucket, a distribution, a certificate, a zone, and nothing else."""
+def plain_site() -> dict[tuple[str, str], Answer]:
+    """A plain site's account: a public bucket, a distribution, a certificate, a zone, and nothing else."""
     config = distribution_config()
     return {
         **_base(),

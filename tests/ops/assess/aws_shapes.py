@@ -14,7 +14,7 @@ from tests.ops.assess.fake_aws import Answer, Params
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACCOUNT = "123456789012"
 DOMAIN = "yourdomain.com"
-ID = "E1MISSIONSITE"
+ID = "E1PLAINSITE"
 ARN = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{ID}"
 HOST = "d111111abcdef8.cloudfront.net"
 CERTIFICATE = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/11111111-2222-3333-4444-555555555555"
@@ -97,7 +97,7 @@ def custom_origin(host: str, *, id_: str = "", policy: str = "https-only", **mor
 
 
 def distribution_config(**more: Any) -> dict[str, Any]:
-    """DistributionConfig of the mission's site: a bucket nobody guards, one behavior, one name."""
+    """DistributionConfig of a plain site: a bucket nobody guards, one behavior, one name."""
     return {
         "CallerReference": "cli-1700000000-123456",
         "Aliases": many([DOMAIN]),

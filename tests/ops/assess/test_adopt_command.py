@@ -15,7 +15,7 @@ from ops.assess.adopting.conflicts import BLOCKING, HARMLESS, MUST_BE_READ, NOTE
 from ops.assess.adopting.stackfile import with_keys
 from ops.assess.model import CHECKS, FACTS
 from ops.cli import main
-from tests.ops.assess.accounts import mission
+from tests.ops.assess.accounts import plain_site
 from tests.ops.assess.aws_shapes import (
     CERTIFICATE,
     DOMAIN,
@@ -49,8 +49,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Any]:
-    """The mission's account; tests may change its answers."""
-    answers: dict[tuple[str, str], Any] = dict(mission())
+    """The account of a plain site; tests may change its answers."""
+    answers: dict[tuple[str, str], Any] = dict(plain_site())
     monkeypatch.setattr(
         "ops.assess.reader.boto_clients", lambda **_: lambda s, r: FakeAws(answers).client(s, r)
     )
@@ -73,7 +73,7 @@ def live(account: dict[Any, Any], **changes: Any) -> None:
     account["cloudfront", "ListDistributions"] = distribution_list([summary(config)])
 
 
-def test_the_missions_site_is_adopted(
+def test_a_plain_site_is_adopted(
     project: Path, account: dict[Any, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert adopt() == 0

@@ -13,7 +13,7 @@ import pytest
 
 from ops.assess import check_command
 from ops.cli import main
-from tests.ops.assess.accounts import healthy, mission
+from tests.ops.assess.accounts import healthy, plain_site
 from tests.ops.assess.aws_shapes import DOMAIN, NS
 from tests.ops.assess.fake_aws import FakeAws
 
@@ -33,7 +33,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Any]:
 
 
 def test_high_findings_end_with_one(account: dict[Any, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    account.update(mission())
+    account.update(plain_site())
     assert main(["check", "--domain", DOMAIN, "--json"]) == 1
     out, err = capsys.readouterr()
     found = json.loads(out)
@@ -63,7 +63,7 @@ def test_a_page_that_cannot_be_written_is_an_error(
 def test_with_no_target_the_only_distribution_is_taken(
     account: dict[Any, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    account.update(mission())
+    account.update(plain_site())
     assert main(["check", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["bucket"] == DOMAIN
 
@@ -81,7 +81,7 @@ def test_a_stack_gives_names_models_and_region(
         "  orchestrator:bedrockModels: [amazon.nova-lite-v1:0]\n"
     )
     monkeypatch.setattr(check_command, "ROOT", tmp_path)
-    account.update(mission())
+    account.update(plain_site())
     assert main(["check", "--stack", "web", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["stack"] == "web"

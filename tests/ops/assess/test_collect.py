@@ -17,7 +17,7 @@ from ops.assess.model import FACTS, Request, judge
 from ops.assess.reader import NotReadOnly, Read, Reader
 from ops.errors import UsageError
 from tests.ops.assess import fake_aws
-from tests.ops.assess.accounts import healthy, mission
+from tests.ops.assess.accounts import healthy, plain_site
 from tests.ops.assess.aws_shapes import (
     ACCOUNT,
     DOMAIN,
@@ -42,7 +42,7 @@ MAX_SECONDS = 10.0
 # -- what it costs ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("account", [mission, healthy])
+@pytest.mark.parametrize("account", [plain_site, healthy])
 def test_a_typical_account_takes_at_most_forty_calls(account: Any) -> None:
     snapshot, reader = assess(account())
     assert snapshot.calls == len(reader.calls) <= MAX_CALLS
@@ -53,14 +53,14 @@ def test_it_ends_within_ten_seconds_at_a_tenth_of_a_second_a_call(monkeypatch: p
     # Making the clients is part of it: a run begins with none.
     monkeypatch.setattr(fake_aws, "_CLIENTS", {})
     started = time.monotonic()
-    snapshot, _ = assess(mission(), delay_s=0.1)
+    snapshot, _ = assess(plain_site(), delay_s=0.1)
     assert time.monotonic() - started < MAX_SECONDS
     assert snapshot.calls >= MAX_CALLS - 5
 
 
 def test_calls_run_side_by_side() -> None:
     flying, most, lock = 0, 0, threading.Lock()
-    answers = mission()
+    answers = plain_site()
 
     def counted(key: tuple[str, str]) -> Any:
         plain = answers[key]
@@ -158,7 +158,7 @@ def test_one_missing_permission_names_itself_and_leaves_the_rest(key: tuple[str,
 
 
 def test_a_throttled_account_says_so() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["acm", "ListCertificates"] = Refusal("ThrottlingException", "Rate exceeded")
     snapshot, _ = assess(answers)
     assert snapshot.unread["certificates"].reason == "throttled"
@@ -167,7 +167,7 @@ def test_a_throttled_account_says_so() -> None:
 
 
 def test_a_service_that_fails_is_quoted() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["bedrock", "ListInferenceProfiles"] = Refusal("InternalServerException", "boom\nsecond line")
     snapshot, _ = assess(answers)
     text = snapshot.unread["inference_profiles"].text
@@ -175,7 +175,7 @@ def test_a_service_that_fails_is_quoted() -> None:
 
 
 def test_bad_credentials_end_the_run_with_one_message() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["sts", "GetCallerIdentity"] = Refusal("ExpiredToken", status=403)
     with pytest.raises(UsageError, match="ExpiredToken"):
         assess(answers)
@@ -189,7 +189,7 @@ def test_two_thousand_distributions_in_pages() -> None:
         summary(distribution_config(Aliases=many([f"shop{n}.example.org"])), id_=f"E{n:06}")
         for n in range(1999)
     ]
-    answers = mission()
+    answers = plain_site()
     answers["cloudfront", "ListDistributions"] = distribution_list([*others, summary(distribution_config())])
     snapshot, reader = assess(answers)
     assert len(snapshot["distributions"]) == 2000
@@ -200,7 +200,7 @@ def test_two_thousand_distributions_in_pages() -> None:
 
 def test_a_listing_without_an_end_is_cut_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.assess.reader.MAX_PAGES", 3)
-    answers = mission()
+    answers = plain_site()
     groups = [{"logGroupName": f"/g{n}", "retentionInDays": 1} for n in range(500)]
     answers["logs", "DescribeLogGroups"] = pages("logGroups", groups, size=50, marker="nextToken")
     snapshot, reader = assess(answers)
@@ -209,7 +209,7 @@ def test_a_listing_without_an_end_is_cut_and_that_is_said(monkeypatch: pytest.Mo
 
 
 def test_pages_are_followed_to_the_end() -> None:
-    answers = mission()
+    answers = plain_site()
     functions = [{"FunctionName": f"f{n}"} for n in range(120)]
     answers["lambda", "ListFunctions"] = lambda p: {
         "Functions": functions[int(p.get("Marker", 0)) :][:50],
@@ -219,7 +219,7 @@ def test_pages_are_followed_to_the_end() -> None:
 
 
 def test_an_empty_account() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["cloudfront", "ListDistributions"] = distribution_list([])
     answers["s3", "ListBuckets"] = {"Buckets": []}
     snapshot, reader = assess(answers)
@@ -241,13 +241,13 @@ def test_an_empty_account() -> None:
 )
 def test_any_of_the_three_finds_the_other_two(request_: dict[str, Any], expected: tuple[str, ...]) -> None:
     wanted: dict[str, Any] = {"domain": "", **request_}
-    snapshot, _ = assess(mission(), **wanted)
+    snapshot, _ = assess(plain_site(), **wanted)
     found = snapshot.request
     assert (found.domain, found.bucket, found.distribution_id) == expected
 
 
 def test_several_distributions_are_named_and_none_is_guessed() -> None:
-    answers = mission()
+    answers = plain_site()
     configs = [distribution_config(Aliases=many([name])) for name in ("a.example", "b.example")]
     answers["cloudfront", "ListDistributions"] = distribution_list(
         summary(config, id_=f"E{n}") for n, config in enumerate(configs)
@@ -261,7 +261,7 @@ def test_several_distributions_are_named_and_none_is_guessed() -> None:
 
 
 def test_a_bucket_in_another_region_is_asked_there() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["s3", "ListBuckets"] = {"Buckets": [{"Name": DOMAIN, "BucketRegion": "eu-central-1"}]}
     fake = FakeAws(answers)
     regions = {}
@@ -284,7 +284,7 @@ def test_a_bucket_in_another_region_is_asked_there() -> None:
 
 
 def test_single_sign_on_roles_are_simulated_under_their_real_path() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["sts", "GetCallerIdentity"] = {
         "UserId": "A:b",
         "Account": ACCOUNT,
@@ -317,7 +317,7 @@ def role(path: str, name: str) -> dict[str, Any]:
 
 
 def test_the_root_user_is_not_simulated_and_lacks_nothing() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["sts", "GetCallerIdentity"] = {
         "UserId": ACCOUNT,
         "Account": ACCOUNT,
@@ -329,7 +329,7 @@ def test_the_root_user_is_not_simulated_and_lacks_nothing() -> None:
 
 
 def test_a_federated_user_cannot_be_simulated_and_that_is_said() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["sts", "GetCallerIdentity"] = {
         "UserId": "1:b",
         "Account": ACCOUNT,
@@ -344,13 +344,13 @@ def test_a_silent_resolver_leaves_only_the_delegation_open() -> None:
     def silent(_: str) -> Any:
         raise OSError("timed out")
 
-    snapshot, _ = assess(mission(), dns=silent)
+    snapshot, _ = assess(plain_site(), dns=silent)
     assert set(snapshot.unread) == {"delegation"}
     assert "no DNS answer for yourdomain.com: timed out" in snapshot.unread["delegation"].text
 
 
 def test_a_zone_above_the_domain_is_found_by_its_longest_suffix() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["route53", "ListHostedZonesByName"] = lambda p: {
         "HostedZones": (
             [{"Id": "/hostedzone/Z9", "Name": "example.co.uk.", "CallerReference": "x"}]
@@ -377,7 +377,7 @@ GET_ZONE = {
 
 
 def test_money_is_asked_for_only_when_told() -> None:
-    answers = mission()
+    answers = plain_site()
     snapshot, reader = assess(answers)
     assert not [call for call in reader.calls if call[0] == "ce"]
     answers.update(COSTS)
@@ -409,7 +409,7 @@ COSTS: dict[tuple[str, str], Any] = {
 
 def _everything() -> dict[tuple[str, str], Any]:
     """A site below its zone, with a firewall, seventy-five behaviors, ACLs, a role with a path, and costs."""
-    answers = mission()
+    answers = plain_site()
     base = healthy()
     full = distribution_config(
         Aliases=many([DOMAIN]),
@@ -447,7 +447,7 @@ SETUPS: tuple[tuple[dict[tuple[str, str], Any], dict[str, Any]], ...] = (
     (_everything(), {"domain": DOMAIN, "costs": True}),
     (
         {
-            **mission(),
+            **plain_site(),
             ("route53", "ListHostedZonesByName"): lambda p: {
                 "HostedZones": [{"Id": "/hostedzone/Z9", "Name": f"{p['DNSName']}.", "CallerReference": "x"}]
                 if p["DNSName"] == DOMAIN
@@ -472,6 +472,6 @@ def test_the_facts_are_all_read_or_do_not_apply() -> None:
 
 
 def test_a_certificate_that_is_gone_is_no_error() -> None:
-    answers = mission()
+    answers = plain_site()
     answers["acm", "DescribeCertificate"] = Refusal("ResourceNotFoundException")
     assert assess(answers)[0]["certificate"] is None

@@ -19,7 +19,7 @@ from ops.assess import page, report, text
 from ops.assess.model import CHECKS, SEVERITIES, Snapshot
 from ops.assess.recommend import recommend
 from ops.assess.steps import checklist
-from tests.ops.assess.accounts import healthy, mission
+from tests.ops.assess.accounts import healthy, plain_site
 from tests.ops.assess.aws_shapes import DOMAIN, simulated
 from tests.ops.assess.fake_aws import Refusal
 from tests.ops.assess.run import assess
@@ -30,8 +30,8 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "assess.md"
 
 @pytest.fixture(scope="module")
 def site() -> Snapshot:
-    """The mission's account, with one refusal and with costs."""
-    answers = {**mission(), **COSTS, ("ecs", "ListClusters"): Refusal("AccessDeniedException")}
+    """The account of a plain site, with one refusal and with costs."""
+    answers = {**plain_site(), **COSTS, ("ecs", "ListClusters"): Refusal("AccessDeniedException")}
     return assess(answers, domain=DOMAIN, costs=True)[0]
 
 
@@ -148,7 +148,7 @@ def test_a_configured_backend_is_kept(site: Snapshot) -> None:
 # -- the checklist -----------------------------------------------------------------------------------
 
 
-def test_the_mission_has_taken_only_the_steps_it_has_taken(site: Snapshot) -> None:
+def test_a_plain_site_has_taken_only_the_steps_it_has_taken(site: Snapshot) -> None:
     steps = {(step.group[0], step.title): step for step in checklist(site)}
     done = {key for key, step in steps.items() if step.state == "done"}
     assert done == {
@@ -168,7 +168,7 @@ def test_a_sound_account_has_taken_all_but_the_choice() -> None:
 
 
 def test_a_step_that_cannot_be_seen_is_unknown() -> None:
-    answers = {**mission(), ("budgets", "DescribeBudgets"): Refusal("AccessDeniedException")}
+    answers = {**plain_site(), ("budgets", "DescribeBudgets"): Refusal("AccessDeniedException")}
     steps = {step.title: step for step in checklist(assess(answers)[0])}
     assert steps["Cost alert"].state == "unknown"
     assert steps["Cost alert"].evidence == "needs budgets:ViewBudget"
