@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pulumi
@@ -27,6 +27,10 @@ EGRESS = ("auto", "nat", "nat-instance", "public-ip", "endpoints")
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
+
+HIDDEN = "[secret]"
+"""Stands in messages where an encrypted value would be."""
+_TELLING = ("secret", "password", "passphrase", "token", "credential", "header", "apikey", "api_key")
 
 DEFAULT_MODELS = ("global.anthropic.claude-haiku-5-5", "global.anthropic.claude-sonnet-5-5")
 
@@ -163,13 +167,16 @@ KEYS: tuple[Key, ...] = (
 )
 
 
-def load(config: Mapping[str, str], *, stack: str, project: str = NAMESPACE) -> Settings:
+def load(
+    config: Mapping[str, str], *, stack: str, project: str = NAMESPACE, secret_keys: Collection[str] = ()
+) -> Settings:
     """Reads, types and checks the whole configuration.
 
     Args:
         config: ``namespace:key`` to value as Pulumi hands it over.
         stack: name of the stack, for defaults and messages.
         project: name of the project.
+        secret_keys: keys of ``config`` whose values are encrypted in the stack file; no message shows them.
 
     Raises:
         SettingsError: anything is wrong; all of it is in the message.
@@ -182,12 +189,19 @@ def load(config: Mapping[str, str], *, stack: str, project: str = NAMESPACE) -> 
     }
     known = {key.name: key for key in KEYS}
     for name in sorted(set(raw) - set(known)):
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        # From 0.75 on it is a slip of the finger; below, another word, for which the list of keys says more.
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        hint = f"did you mean {close[0]}?" if close else f"the keys are: {', '.join(sorted(known))}"
+        encrypted = f"{NAMESPACE}:{name}" in secret_keys
+        # A key nobody declared may hold anything, a password set without --secret too.
+        told = not encrypted and (bool(close) or not any(word in name.lower() for word in _TELLING))
         mend = f"pulumi config rm {name}"
         if close:
-            mend = f"pulumi config rm {name} && pulumi config set {close[0]} '{raw[name]}'"
-        hint = f"did you mean {close[0]}?" if close else f"the keys are: {', '.join(sorted(known))}"
-        problems.append(Problem(name, raw[name], f"there is no such key; {hint}", mend))
+            value = f"'{raw[name]}'" if told else "<value>"
+            option = "--secret " if encrypted else ""
+            mend += f" && pulumi config set {option}{close[0]} {value}"
+        shown = raw[name] if told else HIDDEN
+        problems.append(Problem(name, shown, f"there is no such key; {hint}", mend))
 
     values: dict[str, Any] = {}
     for key in KEYS:
@@ -206,7 +220,8 @@ def load(config: Mapping[str, str], *, stack: str, project: str = NAMESPACE) -> 
     settings = Settings(stack=stack, project=project, region=region, **values)
     problems += check_together(settings)
     if problems:
-        raise SettingsError(problems, stack)
+        secret = {name: value for name, value in raw.items() if f"{NAMESPACE}:{name}" in secret_keys}
+        raise SettingsError([_without(secret, problem) for problem in problems], stack)
     return settings
 
 
@@ -218,7 +233,26 @@ def from_pulumi() -> Settings:
     """
     # pulumi.Config answers single keys only; a misspelt key shows only in the whole.
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
-    return load(config, stack=pulumi.get_stack(), project=pulumi.get_project())
+    from_env = runtime_config.get_config_secret_keys_env()
+    secret = {key for key in config if key in from_env or runtime_config.is_config_secret(key)}
+    return load(config, stack=pulumi.get_stack(), project=pulumi.get_project(), secret_keys=secret)
+
+
+def _without(secret: Mapping[str, str], problem: Problem) -> Problem:
+    """The problem without the values of encrypted keys, whichever key it is about."""
+    reason, mend = problem.reason, problem.mend
+    for value in secret.values():
+        for part in _texts(value):
+            reason, mend = reason.replace(part, HIDDEN), mend.replace(part, HIDDEN)
+    value = HIDDEN if problem.key in secret else problem.value
+    return replace(problem, value=value, reason=reason, mend=mend)
+
+
+def _texts(value: str) -> Iterator[str]:
+    """What of an encrypted value could stand in a sentence: the whole, and the items of a list."""
+    items, reason = _array(value)
+    # A shorter one ("3", "no") is a part of other words and tells nothing.
+    yield from (part for part in (value, *(() if reason else items or ())) if len(part) > 3)
 
 
 def _read(key: Key, text: str) -> tuple[Any, str]:

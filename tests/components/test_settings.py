@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi.runtime import config as runtime_config
 
-from components.settings import KEYS, Settings, SettingsError, load
+from components.settings import KEYS, Settings, SettingsError, from_pulumi, load
 from ops.stackfiles import effective_config, stack_names
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,55 @@ def test_all_mistakes_come_in_one_message_with_value_and_mend() -> None:
     assert "orchestrator:waf = 'yes': allowed are: true, false." in text
     assert "orchestrator:monthlyBudgetUsd = '0': allowed is 0.01 to 10,000,000." in text
     assert "orchestrator:logRetentionDays = '31': allowed are: 1, 3, 5" in text
+
+
+def messages(secret: set[str], **values: str) -> str:
+    config = {"aws:region": "us-east-1", **{f"orchestrator:{key}": value for key, value in values.items()}}
+    with pytest.raises(SettingsError) as caught:
+        load(config, stack="dev", secret_keys={f"orchestrator:{key}" for key in secret})
+    return str(caught.value)
+
+
+def test_no_message_shows_an_encrypted_value() -> None:
+    text = messages({"alarmEmial"}, alarmEmial="ops hunter2")
+    assert (
+        "orchestrator:alarmEmial = '[secret]': there is no such key; did you mean alarmEmail?. Mend: "
+        "pulumi config rm alarmEmial --stack dev && pulumi config set --secret alarmEmail <value> --stack dev"
+    ) in text
+    # A known key of the wrong form, and a rule of another key that quotes it.
+    text = messages(
+        {"domain", "bedrockModels"}, domain="hunter2", apiSubdomain="a.b", bedrockModels='["hunter2"]'
+    )
+    assert "orchestrator:domain = '[secret]'" in text
+    assert "orchestrator:bedrockModels = '[secret]'" in text
+    assert "orchestrator:apiSubdomain = 'a.b'" in text
+    assert "hunter2" not in text
+    # As long as it is not encrypted the value helps to find the mistake.
+    assert "orchestrator:alarmEmial = 'ops hunter2'" in messages(set(), alarmEmial="ops hunter2")
+
+
+@pytest.mark.parametrize("name", ["databasePassword", "slackToken", "originHeaders"])
+def test_what_looks_like_a_secret_is_not_shown_either(name: str) -> None:
+    text = messages(set(), **{name: "hunter2"})
+    assert f"orchestrator:{name} = '[secret]': there is no such key; the keys are: alarmEmail, " in text
+    assert "hunter2" not in text
+
+
+def test_only_a_slip_of_the_finger_gets_a_suggestion() -> None:
+    assert "did you mean apiMemoryMb?" in messages(set(), apiMemory="1024")
+    assert "did you mean" not in messages(set(), memory="1024")
+    assert "the keys are: alarmEmail, " in messages(set(), apiTimeout="10")
+
+
+def test_the_running_program_knows_which_keys_are_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"aws:region": "us-east-1", "orchestrator:tokn": "hunter2"}
+    monkeypatch.setattr(runtime_config, "CONFIG", ContextVar("config", default=values))
+    monkeypatch.setattr(runtime_config, "_SECRET_KEYS", ContextVar("keys", default=frozenset(values)))
+    monkeypatch.setattr("pulumi.get_stack", lambda: "dev")
+    monkeypatch.setattr("pulumi.get_project", lambda: "orchestrator")
+    with pytest.raises(SettingsError, match=r"tokn = '\[secret\]'") as caught:
+        from_pulumi()
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
