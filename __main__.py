@@ -17,6 +17,8 @@ from components.static_site import StaticSite
 config = settings.from_pulumi()
 account_id = aws.get_caller_identity_output().account_id
 artifact = build(Path(__file__).parent)
+for note in artifact.notes:
+    pulumi.log.warn(note)
 
 secrets = Secrets("secrets", secrets_args(config, account_id, artifact))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pulumi
 import pytest
 from pulumi_aws import s3, sns
 
 from components.component import Component, protection
-from ops.engine.recorder import DuplicateUrnError
+from components.orchestrator_api import artifact
+from ops.engine.paths import ROOT
+from ops.engine.recorder import DuplicateUrnError, rehearse
 from tests.components.harness import deploy
 
 
@@ -81,3 +85,13 @@ def test_two_runs_do_not_meet() -> None:
     second = deploy(lambda: Box("other"), stack="prod")
     assert [r.name for r in first.all("aws:s3/bucket:Bucket")] == ["box-bucket"]
     assert [r.urn.split("::")[0] for r in second.resources] == ["urn:pulumi:prod"] * 3
+
+
+def test_the_program_tells_what_the_operator_should_know_of_the_artifact(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    noted = replace(artifact.build(ROOT), notes=("it carries no byte code", "it carries another version"))
+    monkeypatch.setattr(artifact, "build", lambda root: noted)
+    rehearse(ROOT, "dev", {"apiBackend": "none"})
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == ["it carries no byte code", "it carries another version"]
