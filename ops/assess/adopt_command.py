@@ -60,9 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if path.is_file() and not args.again and not args.print_headers:
         return _change(path, request, upgrades, without, dry_run=args.dry_run)
 
-    from ops.assess.model import CHECKS
-
-    _known(args.accept, CHECKS)
+    _acceptable(args.accept)
     snapshot, _truncated = read(request, profile=args.profile, endpoint_url=endpoint(args))
     if args.print_headers:
         return _print_headers(snapshot)
@@ -76,6 +74,15 @@ def _known(names: list[str], known: Iterable[str]) -> list[str]:
                 f"there is no {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
             )
     return names
+
+
+def _acceptable(names: list[str]) -> None:
+    from ops.assess.adopting.conflicts import UNACCEPTABLE
+    from ops.assess.model import CHECKS
+
+    for name in _known(names, CHECKS):
+        if name in UNACCEPTABLE:
+            raise UsageError(f"{name} cannot be accepted: without it there is nothing to take over")
 
 
 def _adopt(snapshot: Snapshot, path: Path, upgrades: set[str], accepted: list[str], *, dry_run: bool) -> int:

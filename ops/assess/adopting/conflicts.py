@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import ops.assess.checks  # noqa: F401  # registers
 from ops.assess.model import CHECKS, Snapshot, judge
 
 BLOCKING = (
@@ -24,6 +25,9 @@ BLOCKING = (
     "dns-zone-twice",
 )
 """Checks whose findings stop an adoption unless they are accepted by name."""
+
+UNACCEPTABLE = ("cloudfront-missing", "s3-bucket-missing")
+"""Those of them that cannot be accepted: without the two there is nothing to take over."""
 
 NOTED = (
     "cloudfront-error-pages",
@@ -80,7 +84,7 @@ def conflicts(snapshot: Snapshot, accepted: Collection[str]) -> tuple[list[Confl
 
     Args:
         snapshot: what was read.
-        accepted: ids of checks whose findings are to be told only.
+        accepted: ids of checks whose findings are to be told only; none of ``UNACCEPTABLE``.
     """
     stopping = [
         Conflict(check="", text=f"{fact.replace('_', ' ')} could not be read", mend=f"it {unread.text}.")
@@ -91,7 +95,7 @@ def conflicts(snapshot: Snapshot, accepted: Collection[str]) -> tuple[list[Confl
     verdict = judge(snapshot, {id_: CHECKS[id_] for id_ in (*BLOCKING, *NOTED)})
     for finding in verdict.findings:
         conflict = Conflict(
-            check=finding.check,
+            check="" if finding.check in UNACCEPTABLE else finding.check,
             text=f"{finding.title}: {finding.resource}, {finding.evidence}",
             mend=finding.mend,
             command=finding.command,
