@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -306,7 +307,7 @@ def judge(snapshot: Snapshot, checks: Mapping[str, Check] | None = None) -> Verd
             reasons = tuple(dict.fromkeys(unread.text for unread in missing))
             not_checked.append(NotChecked(check=one.id, area=one.area, title=one.title, reasons=reasons))
             continue
-        found = [_finding(one, each) for each in one.function(snapshot)]
+        found = [_finding(one, each, snapshot.request) for each in one.function(snapshot)]
         findings += found
         if not found:
             passed.append(one.id)
@@ -314,7 +315,7 @@ def judge(snapshot: Snapshot, checks: Mapping[str, Check] | None = None) -> Verd
     return Verdict(findings=tuple(findings), not_checked=tuple(not_checked), passed=tuple(passed))
 
 
-def _finding(one: Check, found: Found) -> Finding:
+def _finding(one: Check, found: Found, request: Request) -> Finding:
     return Finding(
         check=one.id,
         area=one.area,
@@ -325,8 +326,17 @@ def _finding(one: Check, found: Found) -> Finding:
         why=one.why,
         source=one.source,
         mend=found.mend,
-        command=found.command,
+        command=found.command or _upgrade(found.mend, request),
         setting=found.setting,
         monthly_usd=found.monthly_usd,
         cost=found.cost,
     )
+
+
+def _upgrade(mend: str, request: Request) -> str:
+    """The whole command for the upgrades a mend names, ready to be typed; "": it names none."""
+    asked = re.findall(r"--upgrade [a-z0-9-]+", mend)
+    if not asked:
+        return ""
+    site = [f"--distribution-id {request.distribution_id}"] if request.distribution_id else []
+    return " ".join(("python -m ops adopt --stack", request.stack or "prod", *site, *asked))

@@ -149,7 +149,7 @@ def website_endpoint(s: Snapshot) -> Iterator[Found]:
     if used:
         mend = (
             "Move the distribution to the bucket's REST endpoint with an origin access control "
-            "(`ops adopt --upgrade oac`); the edge function gives the directory index."
+            "(`ops adopt --upgrade edge-function --upgrade oac`); the edge function gives the folder's index."
         )
         command = ""
     yield Found(resource=name, evidence=f"website hosting is on: {document}", mend=mend, command=command)

@@ -181,7 +181,7 @@ def validation_record(s: Snapshot) -> Iterator[Found]:
                 resource=certificate["CertificateArn"],
                 evidence=f"{record['Type']} {record['Name']} for {option['DomainName']} is not in zone "
                 f"{zone}",
-                mend=f"Add it with the value {record['Value']}.",
+                mend=f"Add it with the value {record['Value'].rstrip('.')}.",
             )
 
 

@@ -30,7 +30,7 @@ def error_pages(s: Snapshot) -> Iterator[Found]:
             resource=f"{s['distribution']['Id']} error {rule['ErrorCode']}",
             evidence=f"{rule['ErrorCode']} becomes {rule['ResponseCode']} {rule['ResponsePagePath']}",
             mend="Move the page choice to the edge function first, then drop the rule "
-            "(`ops adopt --upgrade error-pages`); the API's path must come after that.",
+            "(`ops adopt --upgrade edge-function --upgrade error-pages`); the API's path comes after that.",
         )
 
 

@@ -187,7 +187,7 @@ def logging(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence="neither standard logging nor a delivery source",
-            mend="Deliver access logs (v2) to a private bucket; the stack does it.",
+            mend="Deliver access logs (v2) to a private bucket (`ops adopt --upgrade logging`).",
             monthly_usd=None,
             cost="storage only: about 0.023 USD per GB and month",
         )

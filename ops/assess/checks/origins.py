@@ -81,7 +81,7 @@ def website(s: Snapshot) -> Iterator[Found]:
                 evidence=origin["DomainName"],
                 mend="Move to the REST endpoint with an origin access control; directory index and "
                 "redirects go "
-                "to the edge function (`ops adopt --upgrade oac`).",
+                "to the edge function (`ops adopt --upgrade edge-function --upgrade oac`).",
             )
 
 

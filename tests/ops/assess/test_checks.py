@@ -15,6 +15,7 @@ from ops.assess.model import AREAS, CHECKS, FACTS, Snapshot, Unread, check, judg
 from ops.assess.upgrades import UPGRADES
 from tests.ops.assess import cases_around, cases_edge
 from tests.ops.assess.accounts import healthy
+from tests.ops.assess.aws_shapes import ID
 from tests.ops.assess.edits import Case
 from tests.ops.assess.near_misses import NEAR_MISSES
 from tests.ops.assess.run import assess
@@ -116,6 +117,22 @@ def test_an_upgrade_that_is_named_exists(sound: Snapshot) -> None:
                 named |= set(re.findall(r"--upgrade ([a-z0-9-]+)", finding.mend + finding.command))
     assert named
     assert named <= set(UPGRADES)
+
+
+def test_a_mend_by_an_upgrade_is_a_command_that_can_be_typed(sound: Snapshot) -> None:
+    seen = 0
+    for cases in CASES.values():
+        for case in cases:
+            for finding in judge(changed(sound, case)).findings:
+                asked = re.findall(r"--upgrade ([a-z0-9-]+)", finding.mend)
+                if not asked or finding.command.startswith("aws "):
+                    continue
+                seen += 1
+                words = " ".join(f"--upgrade {name}" for name in asked)
+                assert finding.command == f"python -m ops adopt --stack prod --distribution-id {ID} {words}"
+                # What one upgrade needs of another is asked for with it.
+                assert not {"error-pages"} & set(asked) or "edge-function" in asked
+    assert seen
 
 
 def test_a_check_cannot_be_registered_twice_or_without_facts() -> None:

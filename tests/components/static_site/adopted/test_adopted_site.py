@@ -263,6 +263,18 @@ def test_oac_lets_the_distribution_in_before_it_asks(name: str) -> None:
     assert policy.urn in result.one(DISTRIBUTION).depends_on
 
 
+def test_the_public_statement_can_be_taken_out_of_the_file_afterwards() -> None:
+    name, upgrades = "public bucket, as in the tutorials", frozenset({"oac", "edge-function"})
+
+    def sids(**changes: Any) -> list[str]:
+        policy = site(name, upgrades=upgrades, **changes).one(POLICY).inputs["policy"]
+        return [one["Sid"] for one in json.loads(policy)["Statement"]]
+
+    assert sids() == ["PublicReadGetObject", "DistributionReads"]
+    left = json.loads(SETUPS[name]()["policy"]) | {"Statement": []}
+    assert sids(policy=json.dumps(left)) == ["DistributionReads", "TlsOnly"]
+
+
 def test_cache_policies_have_the_key_and_the_times_of_what_they_replace() -> None:
     result = site("legacy cache settings", upgrades=frozenset({"cache-policies"}))
     policy = result.one("aws:cloudfront/cachePolicy:CachePolicy")
