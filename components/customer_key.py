@@ -8,7 +8,7 @@ from components.iam import allow_principal, document
 from components.topic_publishers import publishers, topic_key_statements
 
 
-def key_policy(account_id: str, region: str, *, prefix: str, events: bool) -> dict[str, Any]:
+def key_policy(account_id: str, region: str, *, prefix: str, events: bool, anomalies: bool) -> dict[str, Any]:
     """Policy of the stack's key in one Region.
 
     Secrets Manager, DynamoDB and SQS use the key with the caller's own permissions, so the
@@ -21,8 +21,9 @@ def key_policy(account_id: str, region: str, *, prefix: str, events: bool) -> di
         region: where the key lives.
         prefix: how the names of the stack's alarms begin.
         events: whether an EventBridge rule publishes to the topic.
+        anomalies: whether Cost Anomaly Detection does.
     """
-    who = publishers(region, region, events=events)
+    who = publishers(region, region, events=events, anomalies=anomalies)
     return document(
         allow_principal(
             "AccountDecidesByIam",

@@ -30,6 +30,7 @@ def secrets_args(s: Settings, account_id: pulumi.Input[str], artifact: Artifact)
         artifact=artifact,
         # A new version on an instance is told through EventBridge; the other backends have alarms for it.
         events_publish=s.api_backend == "ec2",
+        anomalies_publish=s.cost_anomaly_monitor,
         **_common(s, account_id),
     )
 
@@ -119,6 +120,7 @@ def monitoring_args(
         secrets=secrets.telemetry,
         alarm_email=s.alarm_email,
         monthly_budget_usd=s.monthly_budget_usd,
+        cost_anomaly_monitor=s.cost_anomaly_monitor,
         kms_key_arn=secrets.kms_key_arn,
         customer_key=s.customer_key,
         production=production,

@@ -41,6 +41,7 @@ class SecretsArgs:
         artifact: the API's package, which holds the rotation function; needed with rotation.
         log_retention_days: of the rotation function's log group.
         events_publish: an EventBridge rule publishes to the topic, not only the one of rotation.
+        anomalies_publish: Cost Anomaly Detection publishes to the topic.
         tags: on every taggable resource.
     """
 
@@ -56,6 +57,7 @@ class SecretsArgs:
     artifact: Artifact | None = None
     log_retention_days: int = 30
     events_publish: bool = False
+    anomalies_publish: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -159,6 +161,7 @@ class Secrets(Component):
                         args.region,
                         prefix=f"{args.project}-{args.stack}",
                         events=args.events_publish or bool(args.rotation_days),
+                        anomalies=args.anomalies_publish,
                     )
                 )
             ),

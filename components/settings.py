@@ -32,6 +32,10 @@ HIDDEN = "[secret]"
 """Stands in messages where an encrypted value would be."""
 _TELLING = ("secret", "password", "passphrase", "token", "credential", "header", "apikey", "api_key")
 
+HIDDEN = "[secret]"
+"""Stands in messages where an encrypted value would be."""
+_TELLING = ("secret", "password", "passphrase", "token", "credential", "header", "apikey", "api_key")
+
 DEFAULT_MODELS = ("global.anthropic.claude-haiku-5-5", "global.anthropic.claude-sonnet-5-5")
 
 
@@ -77,6 +81,7 @@ class Settings:
     api_image: str
     alarm_email: str
     monthly_budget_usd: float
+    cost_anomaly_monitor: bool
     log_retention_days: int
     protect_data: bool
     public_chat: bool
@@ -151,6 +156,7 @@ KEYS: tuple[Key, ...] = (
     Key("apiImage", "string", ""),
     Key("alarmEmail", "string", ""),
     Key("monthlyBudgetUsd", "number", 50.0, low=0.01, high=10_000_000),
+    Key("costAnomalyMonitor", "boolean", False),
     Key("logRetentionDays", "integer", 30, choices=RETENTION_DAYS),
     Key("protectData", "boolean", False),
     Key("publicChat", "boolean", False),

@@ -16,15 +16,20 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def publishers(region: str, home: str, *, events: bool) -> tuple[Publisher, ...]:
-    """Who publishes to the topic in ``region``, with the stack in ``home``; ``events``: whether it has rules.
+def publishers(region: str, home: str, *, events: bool, anomalies: bool) -> tuple[Publisher, ...]:
+    """Who publishes to the topic in ``region``, with the stack in ``home``.
 
     Alarms publish in their own Region, and so do EventBridge rules, which exist at home alone. Budgets and
     Cost Anomaly Detection live in us-east-1.
+
+    Args:
+        region, home: Region of the topic, of the stack.
+        events: whether the stack has EventBridge rules.
+        anomalies: whether it has a cost-anomaly monitor.
     """
     at_home: tuple[Publisher, ...] = ("events",) if events and region == home else ()
-    of_money: tuple[Publisher, ...] = ("budgets", "costalerts") if region == EDGE_REGION else ()
-    return ("cloudwatch", *at_home, *of_money)
+    of_money: tuple[Publisher, ...] = ("budgets", "costalerts") if anomalies else ("budgets",)
+    return ("cloudwatch", *at_home, *(of_money if region == EDGE_REGION else ()))
 
 
 def topic_key_statements(

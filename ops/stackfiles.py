@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ops.encrypted import readable
 from ops.errors import UsageError
 
 
@@ -30,30 +31,58 @@ def project_name(root: Path) -> str:
 def effective_config(root: Path, stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
     """``namespace:key`` to value, as the engine would hand it to the program.
 
+    Only the engine with the stack's key can read what is encrypted; ``ops.encrypted`` says what stands
+    in its place, ``encrypted_keys`` where.
+
     Args:
         root: folder with Pulumi.yaml.
         stack: a stack with a file.
         overrides: bare or namespaced keys to values, over everything else.
 
     Raises:
-        UsageError: no such stack, a file that is no YAML, or a value that is encrypted.
+        UsageError: no such stack, or a file that is no YAML.
     """
     require_stack(root, stack)
-    project = _read(root / "Pulumi.yaml")
-    name = str(project.get("name", ""))
+    name = project_name(root)
     config: dict[str, str] = {}
-    for key, entry in (project.get("config") or {}).items():
+    for key, entry in declarations(root).items():
         value = entry
         if isinstance(entry, Mapping):
             value = entry.get("value", entry.get("default"))
         if value is not None:
-            config[_qualify(key, name)] = as_text(value)
-    for key, value in (_read(root / f"Pulumi.{stack}.yaml").get("config") or {}).items():
-        if isinstance(value, Mapping) and set(value) == {"secure"}:
-            continue  # encrypted: only the engine with the stack's key can read it
-        config[_qualify(key, name)] = as_text(value)
-    config.update({_qualify(key, name): value for key, value in overrides.items()})
+            config[key] = as_text(value)
+    own, _ = readable(_own(root, stack), declarations(root), root, stack)
+    config.update({key: as_text(value) for key, value in own.items()})
+    config.update({qualify(key, name): value for key, value in overrides.items()})
     return config
+
+
+def encrypted_keys(root: Path, stack: str, overrides: Mapping[str, str]) -> tuple[str, ...]:
+    """What ``effective_config`` holds a placeholder for, as ``ops.encrypted.readable`` names it.
+
+    Args:
+        root, stack, overrides: as for ``effective_config``; an override needs no placeholder.
+    """
+    require_stack(root, stack)
+    over = {qualify(key, project_name(root)) for key in overrides}
+    own = {key: value for key, value in _own(root, stack).items() if key not in over}
+    return readable(own, declarations(root), root, stack)[1]
+
+
+def declarations(root: Path) -> dict[str, Any]:
+    """``namespace:key`` to its declaration in Pulumi.yaml, or to its value where that is all there is."""
+    project = _read(root / "Pulumi.yaml")
+    name = str(project.get("name", ""))
+    return {qualify(key, name): entry for key, entry in (project.get("config") or {}).items()}
+
+
+def _own(root: Path, stack: str) -> dict[str, Any]:
+    """The configuration of the stack file itself."""
+    config = _read(root / f"Pulumi.{stack}.yaml").get("config") or {}
+    if not isinstance(config, Mapping):
+        raise UsageError(f"Pulumi.{stack}.yaml: `config` must be a mapping of keys to values")
+    name = project_name(root)
+    return {qualify(str(key), name): value for key, value in config.items()}
 
 
 def require_stack(root: Path, stack: str) -> None:
@@ -78,7 +107,8 @@ def as_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
-def _qualify(key: str, project: str) -> str:
+def qualify(key: str, project: str) -> str:
+    """``namespace:key`` of a bare key of the project."""
     return key if ":" in key else f"{project}:{key}"
 
 

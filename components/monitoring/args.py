@@ -22,6 +22,8 @@ class MonitoringArgs:
         alarm_email: address that gets every alarm (it must confirm two mails from AWS when the stack is not
             in us-east-1, one otherwise); "": topics without a subscriber.
         monthly_budget_usd: budget of the stack, USD a month.
+        cost_anomaly_monitor: watch the costs with the stack's tag for anomalies; a member account of an
+            organization may not, and ``Stack`` must be an active cost allocation tag.
         kms_key_arn: customer-managed key of the home Region, whose policy carries
             ``policies.topic_key_statements``; None: the topics are not encrypted, as neither alarms nor
             budgets can publish to a topic under AWS's own key.
@@ -39,6 +41,7 @@ class MonitoringArgs:
     secrets: SecretsTelemetry
     alarm_email: str = ""
     monthly_budget_usd: float
+    cost_anomaly_monitor: bool = False
     kms_key_arn: pulumi.Output[str] | None = None
     customer_key: bool
     production: bool

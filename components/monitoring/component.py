@@ -235,6 +235,11 @@ class Monitoring(Component):
 
     def _money(self) -> None:
         """Both services live in us-east-1, so they tell the topic there."""
+        self._budget()
+        if self._args.cost_anomaly_monitor:
+            self._anomalies()
+
+    def _budget(self) -> None:
         args = self._args
         budgets.Budget(
             f"{self._name}-budget",
@@ -249,6 +254,9 @@ class Monitoring(Component):
             tags=args.tags,
             opts=self.child("budget"),
         )
+
+    def _anomalies(self) -> None:
+        args = self._args
         monitor = costexplorer.AnomalyMonitor(
             f"{self._name}-anomaly-monitor",
             name=f"{args.prefix}-costs",

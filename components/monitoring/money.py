@@ -44,8 +44,10 @@ def budget_notifications(topic_arn: pulumi.Input[str], email: str) -> list[budge
 def monitor_specification(stack: str) -> str:
     """Cost Explorer expression of a CUSTOM monitor: the tag ``Stack`` has the stack's name.
 
-    A DIMENSIONAL monitor watches the whole account and exists once in it; a CUSTOM one takes one tag key
-    (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html).
+    A DIMENSIONAL monitor of services watches the whole account, exists once in it, and AWS makes it itself
+    for an account new to Cost Explorer: a stack cannot own it. A CUSTOM one takes one tag key
+    (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html), in the
+    management account alone (https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html).
     The empty parts are written out: AWS returns them, and a difference would replace the monitor.
 
     Args:

@@ -35,7 +35,7 @@ def make_topic(
         tags=args.tags,
         opts=component.child(part),
     )
-    who = publishers(region, args.region, events=args.has_events)
+    who = publishers(region, args.region, events=args.has_events, anomalies=args.cost_anomaly_monitor)
 
     def policy(known: list[str]) -> str:
         return json.dumps(topic_policy(known[0], who, account_id=known[1], region=region, prefix=args.prefix))
@@ -61,7 +61,7 @@ def make_topic(
 
 def make_edge_key(component: Component, name: str, args: MonitoringArgs) -> kms.Key:
     """The customer-managed key of the topic in us-east-1: keys do not cross Regions."""
-    who = publishers(EDGE_REGION, args.region, events=args.has_events)
+    who = publishers(EDGE_REGION, args.region, events=args.has_events, anomalies=args.cost_anomaly_monitor)
     key = kms.Key(
         f"{name}-edge-key",
         description=f"{args.project} {args.stack}: the alarm topic in {EDGE_REGION}",

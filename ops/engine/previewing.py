@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops import console
+from ops.encrypted import told
 from ops.engine.commands import json_target, write_json
 from ops.engine.rehearsal import BackgroundRehearsal, Rehearsal
 from ops.errors import OpsError, UsageError
-from ops.stackfiles import effective_config, require_stack
+from ops.stackfiles import effective_config, encrypted_keys, require_stack
 
 if TYPE_CHECKING:
     from ops.engine.result import RunResult
@@ -32,7 +33,8 @@ class Outcome:
         result: of the engine; None when it failed.
         rehearsal: guardrails and cost.
         lookups: data lookups answered with made-up values.
-        hidden: configuration keys whose encrypted values an offline run cannot read.
+        hidden: configuration keys for whose encrypted values a placeholder stood: in the rehearsal, and
+            offline in the engine's run too.
         error: why the engine failed.
     """
 
@@ -86,6 +88,7 @@ def preview(
             ok=outcome.exit_code == 0,
             result=outcome.result,
             lookups=outcome.lookups,
+            encrypted=outcome.hidden,
             findings=outcome.rehearsal.findings,
             monthly_cost=outcome.rehearsal.cost,
             errors=[outcome.error.message] if outcome.error else [],
@@ -98,7 +101,7 @@ def preview(
 
 def plan(stack: str, overrides: Mapping[str, str], *, offline: bool, root: Path) -> Outcome:
     """Runs engine and rehearsal at the same time and gathers both."""
-    outcome = Outcome()
+    outcome = Outcome(hidden=encrypted_keys(root, stack, overrides))
     rehearsal = BackgroundRehearsal(root, stack, overrides)
     try:
         from ops.engine import workspace
@@ -106,7 +109,6 @@ def plan(stack: str, overrides: Mapping[str, str], *, offline: bool, root: Path)
         opened = workspace.offline if offline else workspace.online
         try:
             with opened(stack, overrides, root=root) as session, watched(session, f"Planning {stack}"):
-                outcome.hidden = session.hidden
                 try:
                     outcome.result = session.run("preview")
                 finally:
@@ -121,7 +123,7 @@ def plan(stack: str, overrides: Mapping[str, str], *, offline: bool, root: Path)
     if failure is not None and (outcome.error is None or failure.configuration):
         # The settings' own message lists all problems; the engine stops at the first.
         kind = UsageError if failure.configuration else OpsError
-        outcome.error = kind(str(failure))
+        outcome.error = kind("\n".join(filter(None, [str(failure), told(outcome.hidden)])))
     return outcome
 
 
@@ -164,6 +166,8 @@ def report(outcome: Outcome, *, stack: str, region: str, offline: bool) -> None:
         _block("Warnings", [f"  {d.message}" for d in result.diagnostics if d.severity == "warning"])
     if result is not None:
         _block("Made up, because nobody was asked", [f"  {line}" for line in outcome.lookups])
+    if outcome.hidden and not offline:
+        out.print(f"Guardrails and estimate: {told(outcome.hidden)}\n", style="yellow", markup=False)
     _findings(outcome.rehearsal.findings)
     if outcome.rehearsal.problem:
         console.warn(f"no guardrails and no estimate: {outcome.rehearsal.problem}")
@@ -176,15 +180,13 @@ def report(outcome: Outcome, *, stack: str, region: str, offline: bool) -> None:
         console.error(f"{len(outcome.mandatory)} mandatory guardrail(s) object")
 
 
-def banner(hidden: Sequence[str] = ()) -> str:
+def banner(hidden: tuple[str, ...] = ()) -> str:
     """What an offline run is and is not."""
     text = (
         "OFFLINE: the real engine with stand-in providers. Inputs are checked against the SDK's types;\n"
         "nothing was asked of AWS, nothing runs or is changed there, and every resource counts as new."
     )
-    if hidden:
-        text += f"\nEncrypted values stand as placeholders: {', '.join(hidden)}."
-    return text + "\n"
+    return "\n".join(filter(None, [text, told(hidden)])) + "\n"
 
 
 def _block(title: str, lines: Sequence[str]) -> None:

@@ -166,6 +166,7 @@ def as_json(
     ok: bool,
     result: RunResult | None,
     lookups: Iterable[str] = (),
+    encrypted: Iterable[str] = (),
     findings: Sequence[Any] = (),
     monthly_cost: str = "",
     errors: Sequence[str] = (),
@@ -176,7 +177,8 @@ def as_json(
         ``stack``, ``region``, ``offline``, ``ok``; ``changes`` (operation to number of resources, components
         left out); ``services`` (AWS service to number); ``resources`` (``op``, ``type``, ``name``, ``urn``,
         ``parent``, ``component``, ``diff``: list of ``path``, ``kind``, ``replaces``, ``old``, ``new``);
-        ``outputs``; ``lookups`` (answered with made-up values); ``findings`` (``severity``, ``policy``,
+        ``outputs``; ``lookups`` (answered with made-up values);
+        ``encrypted`` (keys a placeholder stood for); ``findings`` (``severity``, ``policy``,
         ``resource``, ``message``, ``source``); ``monthly_cost``; ``warnings``; ``errors``.
     """
     steps = result.steps if result else []
@@ -194,6 +196,7 @@ def as_json(
         "resources": [_step_json(step) for step in sorted(steps, key=lambda s: s.urn)],
         "outputs": dict(sorted(result.outputs.items())) if result else {},
         "lookups": sorted(lookups),
+        "encrypted": sorted(encrypted),
         "findings": [
             {key: getattr(finding, key) for key in ("severity", "policy", "resource", "message", "source")}
             for finding in findings

@@ -10,11 +10,9 @@ from typing import Any
 
 import yaml
 
+from ops.encrypted import readable
 from ops.errors import UsageError
-from ops.stackfiles import project_name, require_stack
-
-OFFLINE_SECRET = "offline-placeholder"  # noqa: S105 - stands where a secret cannot be read
-"""What a run without the stack's key sees in place of an encrypted value."""
+from ops.stackfiles import declarations, project_name, qualify, require_stack
 
 _KEYS_OF_THE_BACKEND = ("encryptionsalt", "secretsprovider", "encryptedkey", "environment")
 
@@ -44,7 +42,7 @@ def prepare(
         overrides: key (bare: of the project) to value, over the stack file; typed as ``Pulumi.yaml``
             declares.
         own_backend: the run has a backend of its own, so what belongs to the real one is left out
-            and encrypted values are replaced by ``OFFLINE_SECRET``.
+            and something stands in place of encrypted values (``ops.encrypted``).
 
     Raises:
         UsageError: no such stack, or an override that is no value of the declared type.
@@ -53,17 +51,20 @@ def prepare(
     project = _load(root / "Pulumi.yaml")
     settings = _load(root / f"Pulumi.{stack}.yaml")
     config = dict(settings.get("config") or {})
-    hidden: list[str] = []
+    hidden: tuple[str, ...] = ()
+    over = typed_overrides(project, project_name(root), overrides)
     if own_backend:
         project.pop("backend", None)
         settings = {key: value for key, value in settings.items() if key not in _KEYS_OF_THE_BACKEND}
-        config = {key: _without_secrets(value, key, hidden) for key, value in config.items()}
-    config.update(typed_overrides(project, project_name(root), overrides))
+        named = {qualify(str(key), project_name(root)): value for key, value in config.items()}
+        config = {key: value for key, value in named.items() if key not in over}
+        config, hidden = readable(config, declarations(root), root, stack)
+    config.update(over)
     # Relative paths of the program keep meaning the project's folder.
     project["main"] = str(root.resolve())
     _write(folder / "Pulumi.yaml", project)
     _write(folder / f"Pulumi.{stack}.yaml", {**settings, "config": config})
-    return Prepared(folder, tuple(sorted(hidden)))
+    return Prepared(folder, hidden)
 
 
 def parse_overrides(given: list[str]) -> dict[str, str]:
@@ -117,17 +118,6 @@ def _typed(kind: str, text: str) -> Any:
         isinstance(value, expected) and not (kind == "integer" and isinstance(value, bool))
     )
     return value if fits else text
-
-
-def _without_secrets(value: Any, path: str, hidden: list[str]) -> Any:
-    if isinstance(value, Mapping):
-        if set(value) == {"secure"}:
-            hidden.append(path)
-            return OFFLINE_SECRET
-        return {key: _without_secrets(inner, f"{path}.{key}", hidden) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(inner, f"{path}[{i}]", hidden) for i, inner in enumerate(value)]
-    return value
 
 
 def _load(path: Path) -> dict[str, Any]:

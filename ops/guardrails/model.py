@@ -115,13 +115,21 @@ def label(resource: PlannedResource | None) -> str:
 
 
 def run(item: Policy, plan: Plan) -> Iterator[Finding]:
-    """The findings of one policy, in the order of the plan."""
+    """The findings of one policy, in the order of the plan.
+
+    A resource that is taken over as it runs never fails a preview: nothing gets worse by adopting it,
+    and what mends it (``ops adopt --upgrade``) is a step of its own that the owner chooses.
+    """
     for violation in item.check(plan):
+        adopted = violation.resource is not None and bool(violation.resource.import_id)
+        since = " (so it ran before it was adopted)" if adopted else ""
         yield Finding(
             policy=item.id,
-            severity=item.severity,
+            severity="advisory" if adopted else item.severity,
             resource=label(violation.resource),
-            message=violation.message,
+            message=f"{violation.message} (so it ran before it was adopted)"
+            if adopted
+            else violation.message,
             mend=violation.mend,
             source=item.sources[0],
             subjects=violation.subjects,

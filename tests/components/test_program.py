@@ -33,6 +33,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "in Europe": ("prod", {**DOMAIN, "aws:region": "eu-central-1"}),
     "public chat, spa": ("dev", {**DOMAIN, "publicChat": "true", "siteMode": "spa"}),
     "keys turn in dev": ("dev", {"apiKeyRotationDays": "30", "originVerifyGeneration": "3"}),
+    "costs watched for anomalies": ("prod", {**DOMAIN, "costAnomalyMonitor": "true"}),
     "concurrency bound": ("dev", {"apiMaxConcurrency": "5", "apiGatewayAccountRole": "existing"}),
 }
 

@@ -50,6 +50,7 @@ def full(**changes: Any) -> Deployment:
             "rotation_days": 90,
             "artifact": ARTIFACT,
             "origin_verify_generation": 2,
+            "anomalies_publish": True,
             **changes,
         }
     )
@@ -157,6 +158,11 @@ def test_who_does_not_publish_may_not_use_the_key() -> None:
         "TopicForcloudwatch",
         "TopicForevents",
     }
+    here = {"TopicForcloudwatch", "TopicForbudgets"}
+    assert sids(rotation_days=0, anomalies_publish=False) == here
+    assert sids(rotation_days=0, anomalies_publish=True) == here | {"TopicForcostalerts"}
+    # Money is told of in us-east-1 alone.
+    assert sids(rotation_days=0, anomalies_publish=True, region="eu-central-1") == {"TopicForcloudwatch"}
 
 
 def test_rotation_may_touch_one_secret_and_is_invoked_for_it_alone() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops.engine.scratch import OFFLINE_SECRET, parse_overrides, prepare, typed_overrides
+from ops.encrypted import PLACEHOLDER
+from ops.engine.scratch import parse_overrides, prepare, typed_overrides
 from ops.errors import UsageError
 
 PROJECT = {
@@ -56,8 +57,8 @@ def test_a_run_with_its_own_backend_takes_nothing_of_the_real_one(root: Path, tm
     assert set(stack) == {"config"}
     assert stack["config"] == {
         "aws:region": "us-east-1",
-        "p:token": OFFLINE_SECRET,
-        "p:deep": {"a": [OFFLINE_SECRET]},
+        "p:token": PLACEHOLDER,
+        "p:deep": {"a": [PLACEHOLDER]},
     }
     assert prepared.hidden == ("p:deep.a[0]", "p:token")
     assert {path.name: path.read_bytes() for path in root.iterdir()} == before

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from ops.engine.paths import ROOT
 from ops.engine.previewing import plan
 from ops.engine.result import PropertyChange
 from ops.errors import OpsError
+from tests.components.static_site.adopted.setups import SETUPS
+from tests.ops.assess.aws_shapes import DOMAIN, ID
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -75,13 +79,69 @@ def test_in_prod_data_is_neither_replaced_by_a_rename_nor_destroyed(
     assert local.preview().counts() == {"same": total}
 
 
-def test_a_broken_handler_is_found_at_preview(tmp_path: Path) -> None:
-    root = tmp_path / "project"
+def copied(folder: Path, *parts: str) -> Path:
+    """A copy of the project: its files and these folders."""
+    root = folder / "project"
     root.mkdir()
-    for name in ("components", "api_handler", "site"):
+    for name in parts:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (*ROOT.glob("Pulumi*.yaml"), *ROOT.glob("requirements*.txt"), ROOT / "__main__.py"):
         shutil.copy(path, root)
+    return root
+
+
+def test_encrypted_values_get_a_placeholder_that_the_program_can_run_with(tmp_path: Path) -> None:
+    root = copied(tmp_path, "components", "api_handler", "site", "ops", "tools")
+    config = SETUPS["website endpoint kept by a referer"]()["config"]
+    (root / "adopted").mkdir()
+    adopted = {
+        "version": 1,
+        "distribution": {"id": ID, "config": config, "tags": {}},
+        "bucket": {"name": DOMAIN, "region": "us-east-1", "tags": {}, "policy": ""},
+        "aliases": [],
+        "records": [],
+        "upgrades": [],
+    }
+    (root / "adopted" / "web.json").write_text(json.dumps(adopted))
+    secret = {"secure": "AAABAFz0example"}
+    settings = {
+        "adopted:headers": secret,
+        "aws:region": "us-east-1",
+        "orchestrator:alarmEmail": secret,
+        "orchestrator:apiMemoryMb": secret,
+        "orchestrator:bedrockModels": [secret],
+        "orchestrator:waf": False,
+        "vendor:token": secret,
+    }
+    # JSON is YAML.
+    (root / "Pulumi.web.yaml").write_text(json.dumps({"encryptionsalt": "v1:x", "config": settings}))
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "preview", "--offline", "--stack", "web", "--json", "plan.json"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    hidden = [
+        "adopted:headers",
+        "orchestrator:alarmEmail (its default)",
+        "orchestrator:apiMemoryMb (its default)",
+        "orchestrator:bedrockModels (its default)",
+        "vendor:token",
+    ]
+    shown = " ".join(done.stdout.split())
+    assert f"a placeholder stands for: {', '.join(hidden)}." in shown
+    assert "/month (" in shown
+    assert "no guardrails" not in done.stderr
+    plan = json.loads((root / "plan.json").read_text())
+    assert plan["encrypted"] == hidden
+    assert plan["ok"] is True
+    assert any(resource["op"] == "import" for resource in plan["resources"])
+
+
+def test_a_broken_handler_is_found_at_preview(tmp_path: Path) -> None:
+    root = copied(tmp_path, "components", "api_handler", "site")
     (root / "api_handler" / "router_of_the_day.py").write_text("def broken(:\n    pass\n")
     # The copy's components must be the ones imported: the run has a process of its own.
     outcome = plan("dev", {}, offline=True, root=root)

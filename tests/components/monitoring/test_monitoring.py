@@ -41,7 +41,8 @@ def policy_of(deployment: Deployment, name: str) -> dict[str, Any]:
     return json.loads(deployment.by_name(name).inputs["policy"])
 
 
-COMMON = {"Budget": 1, "AnomalyMonitor": 1, "AnomalySubscription": 1, "Dashboard": 1}
+COMMON = {"Budget": 1, "Dashboard": 1}
+ANOMALIES = {"AnomalyMonitor": 1, "AnomalySubscription": 1}
 
 
 @pytest.mark.parametrize(
@@ -50,12 +51,13 @@ COMMON = {"Budget": 1, "AnomalyMonitor": 1, "AnomalySubscription": 1, "Dashboard
         (
             {},
             {"MetricAlarm": 25, "CompositeAlarm": 1, "HealthCheck": 1, "Topic": 1, "TopicPolicy": 1,
-             "TopicSubscription": 1, "EventRule": 1, "EventTarget": 1, **COMMON},
+             "TopicSubscription": 1, "EventRule": 1, "EventTarget": 1, **COMMON, **ANOMALIES},
         ),
         (
             EUROPE,
             {"MetricAlarm": 25, "CompositeAlarm": 2, "HealthCheck": 1, "Topic": 2, "TopicPolicy": 2,
-             "TopicSubscription": 2, "EventRule": 1, "EventTarget": 1, "Key": 1, "Alias": 1, **COMMON},
+             "TopicSubscription": 2, "EventRule": 1, "EventTarget": 1, "Key": 1, "Alias": 1, **COMMON,
+             **ANOMALIES},
         ),
         (DEV, {"MetricAlarm": 8, "CompositeAlarm": 1, "Topic": 1, "TopicPolicy": 1, **COMMON}),
         (
@@ -390,8 +392,20 @@ def test_budget(changed: dict[str, Any], email: str, limit: str) -> None:
         assert notification.get("subscriberEmailAddresses") == ([email] if email else None)
 
 
+@pytest.mark.parametrize("changed", [DEV, {**EUROPE, "cost_anomaly_monitor": False}])
+def test_no_anomaly_monitor_unless_it_is_asked_for(changed: dict[str, Any]) -> None:
+    """A member account of an organization cannot make one: the first `up` there would fail."""
+    found = monitor(**changed)
+    found.none("aws:costexplorer/anomalyMonitor:AnomalyMonitor")
+    found.none("aws:costexplorer/anomalySubscription:AnomalySubscription")
+    documents = [json.loads(r.inputs["policy"]) for r in found.resources if "policy" in r.inputs]
+    admitted = {service for one in documents for service in services(one)}
+    assert "budgets" in admitted
+    assert "costalerts" not in admitted
+
+
 def test_anomalies_of_this_stack_alone() -> None:
-    found = monitor(**DEV)
+    found = monitor(**{**DEV, "cost_anomaly_monitor": True})
     monitor_ = found.one("aws:costexplorer/anomalyMonitor:AnomalyMonitor")
     assert monitor_.inputs["monitorType"] == "CUSTOM"
     assert "monitorDimension" not in monitor_.inputs

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import ops.guardrails as guardrails
 from ops.guardrails import POLICIES
-from ops.guardrails.model import run
+from ops.guardrails.model import label, run
 from ops.plan import Plan
 from tests.ops.guardrails import cases_edge, cases_inside
+from tests.ops.guardrails.plans import plan as made
+from tests.ops.guardrails.plans import res
 
 CASES = {**cases_edge.CASES, **cases_inside.CASES}
 FIRING = [(id_, n, plan) for id_, (fires, _) in CASES.items() for n, plan in enumerate(fires)]
@@ -57,3 +61,18 @@ def test_mandatory_findings_come_first_and_go_out_as_plain_data():
     data = guardrails.to_json(findings)[0]
     assert set(data) == {"policy", "severity", "resource", "message", "mend", "source", "subjects"}
     assert isinstance(data["subjects"], list)
+
+
+def test_what_was_adopted_as_it_ran_does_not_fail_a_preview():
+    bucket = res("aws:s3/bucket:Bucket", "site-bucket")
+    own = [f for f in guardrails.check(made(bucket), ()) if f.resource == label(bucket)]
+    adopted = [
+        f
+        for f in guardrails.check(made(replace(bucket, import_id="live")), ())
+        if f.resource == label(bucket)
+    ]
+    assert "mandatory" in {f.severity for f in own}
+    assert {f.severity for f in adopted} == {"advisory"}
+    assert {f.policy: f"{f.message} (so it ran before it was adopted)" for f in own} == {
+        f.policy: f.message for f in adopted
+    }
