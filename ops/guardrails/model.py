@@ -127,9 +127,7 @@ def run(item: Policy, plan: Plan) -> Iterator[Finding]:
             policy=item.id,
             severity="advisory" if adopted else item.severity,
             resource=label(violation.resource),
-            message=f"{violation.message} (so it ran before it was adopted)"
-            if adopted
-            else violation.message,
+            message=f"{violation.message}{since}",
             mend=violation.mend,
             source=item.sources[0],
             subjects=violation.subjects,
