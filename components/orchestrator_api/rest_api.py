@@ -12,9 +12,10 @@ import json
 import pulumi
 from pulumi_aws import apigateway, cloudwatch, iam, lambda_
 
+from components.iam import assume_role
 from components.orchestrator_api.gateway_responses import GATEWAY_RESPONSES
 from components.orchestrator_api.host import Host
-from components.orchestrator_api.permissions import partition, trust
+from components.orchestrator_api.permissions import partition
 
 STAGE = "live"
 STREAM_TIMEOUT_MS = 900_000
@@ -104,9 +105,10 @@ class RestApi:
         role = iam.Role(
             f"{host.name}-gateway-role",
             description="Lets API Gateway write the logs of every API of this account and Region",
-            assume_role_policy=pulumi.Output.json_dumps(
-                trust("apigateway.amazonaws.com", host.args.account_id)
-            ),
+            # Without aws:SourceAccount: AWS documents no source for this role, API Gateway sends none with its
+            # other roles (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws
+            # pull 479), and UpdateAccount refuses a role it cannot take.
+            assume_role_policy=json.dumps(assume_role("apigateway.amazonaws.com")),
             tags=dict(host.args.tags),
             opts=host.child("gateway-role", retain_on_delete=True),
         )

@@ -204,6 +204,17 @@ def test_a_change_of_what_a_deployment_copies_deploys_again(dev: Deployment, mon
 def test_the_account_role_is_kept_for_ever_or_not_touched(dev: Deployment):
     for name in ("api-gateway-account", "api-gateway-role", "api-gateway-role-policy"):
         assert dev.by_name(name).retain_on_delete, name
+    # API Gateway sends no aws:SourceAccount: with a condition on it the account setting is refused.
+    assert json.loads(dev.by_name("api-gateway-role").inputs["assumeRolePolicy"]) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
     existing = run(gateway_account_role="existing")
     existing.none("aws:apigateway/account:Account")
     assert [r.name for r in existing.all("aws:iam/role:Role")] == ["api-function-role"]
