@@ -31,6 +31,7 @@ class OnLambda:
     CHILDREN: ClassVar[tuple[str, ...]] = (
         "function-role",
         "function-policy",
+        "function-invoke-policy",
         "function-logs",
         "function-failures",
         "function",
@@ -44,11 +45,12 @@ class OnLambda:
         self._logs = self._log_group()
         self._failures = self._failure_queue()
         role = self._role()
-        function = self._function(role)
+        policy = self._policy(role)
+        function = self._function(role, policy)
         alias = self._alias(function)
-        policy = self._policy(role, alias)
+        invoke = self._invoke_policy(role, alias)
         self._asynchronous(function, alias, policy)
-        front = rest_api.RestApi(host, function, alias, ready=[policy])
+        front = rest_api.RestApi(host, function, alias, ready=[policy, invoke])
         self.origin = ApiOrigin(
             domain_name=front.domain_name,
             origin_path=f"/{rest_api.STAGE}",
@@ -96,7 +98,8 @@ class OnLambda:
             opts=host.child("function-role"),
         )
 
-    def _policy(self, role: iam.Role, alias: lambda_.Alias) -> iam.RolePolicy:
+    def _policy(self, role: iam.Role) -> iam.RolePolicy:
+        """All the function may do but call itself: Lambda checks the role when it makes the function."""
         host = self._host
         return iam.RolePolicy(
             f"{host.name}-function-policy",
@@ -106,14 +109,23 @@ class OnLambda:
                     *host.statements(),
                     permissions.send_traces(),
                     permissions.write_logs(self._logs.arn),
-                    permissions.invoke_itself(alias.arn),
                     permissions.send_failures(self._failures.arn),
                 )
             ),
             opts=host.child("function-policy"),
         )
 
-    def _function(self, role: iam.Role) -> lambda_.Function:
+    def _invoke_policy(self, role: iam.Role, alias: lambda_.Alias) -> iam.RolePolicy:
+        """Background runs: the function starts its own alias, whose ARN is known after the function alone."""
+        host = self._host
+        return iam.RolePolicy(
+            f"{host.name}-function-invoke-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(document(permissions.invoke_itself(alias.arn))),
+            opts=host.child("function-invoke-policy"),
+        )
+
+    def _function(self, role: iam.Role, policy: iam.RolePolicy) -> lambda_.Function:
         host, args = self._host, self._host.args
         return lambda_.Function(
             f"{host.name}-function",
@@ -143,7 +155,8 @@ class OnLambda:
             # Never unasked: a new account has 10 in all, and AWS refuses what leaves others too little.
             reserved_concurrent_executions=args.max_concurrency or None,
             tags=dict(args.tags),
-            opts=host.child("function"),
+            # Traces and logs begin with the first start: what allows them must be there before it.
+            opts=host.child("function", depends_on=[policy]),
         )
 
     def _alias(self, function: lambda_.Function) -> lambda_.Alias:

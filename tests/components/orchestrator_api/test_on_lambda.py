@@ -30,9 +30,23 @@ def prod() -> Deployment:
 
 
 def function_policy(d: Deployment) -> dict[str, Any]:
-    policy = d.one("aws:iam/rolePolicy:RolePolicy").inputs
-    assert policy["role"] == d.by_name("api-function-role").outputs["name"]
-    return {s["Sid"]: s for s in json.loads(policy["policy"])["Statement"]}
+    policies = d.all("aws:iam/rolePolicy:RolePolicy")
+    assert [p.name for p in policies] == ["api-function-invoke-policy", "api-function-policy"]
+    assert {p.inputs["role"] for p in policies} == {d.by_name("api-function-role").outputs["name"]}
+    return {s["Sid"]: s for p in policies for s in json.loads(p.inputs["policy"])["Statement"]}
+
+
+def test_the_function_is_made_when_its_role_may_do_its_work(dev: Deployment):
+    function = dev.one("aws:lambda/function:Function")
+    before, after = dev.by_name("api-function-policy"), dev.by_name("api-function-invoke-policy")
+    assert before.urn in function.depends_on
+    assert after.urn not in function.depends_on
+    itself = {"Sid": "RunInBackground", "Effect": "Allow", "Action": ["lambda:InvokeFunction"]}
+    alias = dev.one("aws:lambda/alias:Alias")
+    assert json.loads(after.inputs["policy"])["Statement"] == [{**itself, "Resource": [alias.outputs["arn"]]}]
+    assert "lambda:InvokeFunction" not in before.inputs["policy"]
+    config = dev.one("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    assert before.urn in config.depends_on  # Lambda checks that the role may send to the queue
 
 
 def test_the_streaming_route(dev: Deployment):
@@ -182,7 +196,12 @@ def test_stage_logs_and_throttles(dev: Deployment):
 
 def test_the_first_request_finds_everything(dev: Deployment):
     stage = dev.one("aws:apigateway/stage:Stage")
-    for name in ("api-rest-permission", "api-function-policy", "api-gateway-account"):
+    for name in (
+        "api-rest-permission",
+        "api-function-policy",
+        "api-function-invoke-policy",
+        "api-gateway-account",
+    ):
         assert dev.by_name(name).urn in stage.depends_on, name
     deployment = dev.one("aws:apigateway/deployment:Deployment")
     frozen = [r.urn for r in dev.all("aws:apigateway/response:Response")]
