@@ -80,13 +80,14 @@ class Vault:
         client: a Secrets Manager client.
         name: name of the secret.
         stack: the stack it belongs to, for messages.
-        sleep: waits between attempts.
+        sleep: waits between attempts; None: ``time.sleep``.
     """
 
     def __init__(
-        self, client: Any, name: str, *, stack: str, sleep: Callable[[float], None] = time.sleep
+        self, client: Any, name: str, *, stack: str, sleep: Callable[[float], None] | None = None
     ) -> None:
-        self._client, self.name, self._stack, self._sleep = client, name, stack, sleep
+        self._client, self.name, self._stack = client, name, stack
+        self._sleep = sleep or time.sleep
 
     def read(self) -> Present:
         """What is in force.

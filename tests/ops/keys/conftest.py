@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,11 +18,24 @@ from moto import mock_aws
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 
 from ops.cli import main
+from ops.engine.paths import ROOT
 from ops.keys.vault import STAGED
+from ops.stackfiles import effective_config
 
 NAME = "orchestrator/dev/api-key"
 SEED = "S" * 30 + "seed"
 SEEDED = [{"name": "default", "key": SEED}]
+
+
+@functools.cache
+def _config(stack: str) -> dict[str, str]:
+    return effective_config(ROOT, stack, {})
+
+
+def read_once(root: Path, stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
+    """``effective_config`` of files that do not change between tests: reading them costs more than a test."""
+    assert (root, dict(overrides)) == (ROOT, {})
+    return _config(stack)
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,8 @@ def moto_clients() -> Iterator[Callable[..., Any]]:
 
         def client(self: boto3.Session, service: str, **more: Any) -> Any:
             more["config"] = more.get("config") or Config()
-            key = (service, more["region_name"], more.get("endpoint_url"), more["config"].user_agent_extra)
+            extra = getattr(more["config"], "user_agent_extra", None)
+            key = (service, more["region_name"], more.get("endpoint_url"), extra)
             if key not in made:
                 made[key] = real(self, service, **more)
             return made[key]
@@ -90,6 +106,7 @@ def account(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setattr(boto3.Session, "client", moto_clients)
+    monkeypatch.setattr("ops.stackfiles.effective_config", read_once)
     secretsmanager_backends.reset()
     lock, move = threading.RLock(), SecretsManagerBackend.update_secret_version_stage
 
