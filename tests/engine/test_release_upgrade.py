@@ -29,12 +29,12 @@ from ops.local.folder import FileKeyValueStore, FolderStore
 from ops.local.releases import Releases
 from ops.local.server import Server
 from ops.local.trace import Log
-from tests.engine.test_adoption import DISTRIBUTION, FIXTURE, MISSION, changed, lost, running  # noqa: F401
+from tests.engine.test_adoption import DISTRIBUTION, FIXTURE, PLAIN, changed, lost, running  # noqa: F401
 from tests.ops.local.running import Loop, listening
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
 
-BEFORE = {"only": str(MISSION)}
+BEFORE = {"only": str(PLAIN)}
 RELEASES = {**BEFORE, "upgrades": "edge-function"}
 
 
@@ -84,6 +84,8 @@ class Site:
     def seen(self, path: str = "/") -> tuple[int, str]:
         """Status and heading a visitor gets."""
         plan = self._planned()
+        if not plan.store:
+            self._store_file.unlink(missing_ok=True)  # a store goes with its resource; the next one is empty
         store = FileKeyValueStore(self._store_file, plan.store_keys.get(plan.store, {}))
         origin = plan.site
         backends = Backends(stores=lambda arn: store.values)
