@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_aws import budgets, cloudwatch, costexplorer, route53, sns
+from pulumi_aws import budgets, cloudwatch, costexplorer, route53
 
 from components.component import Component, Transform
 from components.monitoring import money
@@ -17,7 +17,7 @@ from components.monitoring.builder import alarm_arguments, any_of
 from components.monitoring.dashboard import dashboard_body
 from components.monitoring.policies import EDGE_REGION
 from components.monitoring.spec import AlarmSpec, Watched
-from components.monitoring.topics import make_edge_key, make_topic
+from components.monitoring.topics import Channel, make_edge_key, make_topic
 
 CHECKED_FROM = ("eu-west-1", "us-east-1", "us-west-2")
 """Regions of the health checkers: three is the fewest Route 53 takes, and each sends two requests in 30 s.
@@ -117,7 +117,7 @@ class Monitoring(Component):
             }
         )
 
-    def _second_topic(self) -> sns.Topic:
+    def _second_topic(self) -> Channel:
         key = make_edge_key(self, self._name, self._args).arn if self._args.customer_key else None
         return make_topic(self, self._name, self._args, region=EDGE_REGION, key=key)
 
@@ -151,7 +151,7 @@ class Monitoring(Component):
         )
         return check.id
 
-    def _topic_for(self, spec: AlarmSpec) -> sns.Topic:
+    def _topic_for(self, spec: AlarmSpec) -> Channel:
         return self._topic if spec.place == "home" else self._edge_topic
 
     def _alarm(self, spec: AlarmSpec) -> cloudwatch.MetricAlarm:
@@ -230,7 +230,7 @@ class Monitoring(Component):
             target_id="topic",
             arn=self._topic.arn,
             region=self._args.region,
-            opts=self.child(f"{what}-target"),
+            opts=self.child(f"{what}-target", depends_on=[self._topic.policy]),
         )
 
     def _money(self) -> None:
@@ -252,7 +252,7 @@ class Monitoring(Component):
             ],
             notifications=money.budget_notifications(self._edge_topic.arn, args.alarm_email),
             tags=args.tags,
-            opts=self.child("budget"),
+            opts=self.child("budget", depends_on=[self._edge_topic.policy]),
         )
 
     def _anomalies(self) -> None:
@@ -276,7 +276,7 @@ class Monitoring(Component):
             ],
             threshold_expression=money.anomaly_threshold(),
             tags=args.tags,
-            opts=self.child("anomaly-subscription"),
+            opts=self.child("anomaly-subscription", depends_on=[self._edge_topic.policy]),
         )
 
     def _dashboard(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import kms, sns
@@ -12,9 +13,23 @@ from components.monitoring.args import MonitoringArgs
 from components.monitoring.policies import EDGE_REGION, edge_key_policy, publishers, topic_policy
 
 
+@dataclass(frozen=True)
+class Channel:
+    """A topic that publishers are let into.
+
+    Attributes:
+        arn: of the topic.
+        policy: who may publish; AWS Budgets, Cost Anomaly Detection and EventBridge are told of the topic
+            only after it, since the first two try it when they are.
+    """
+
+    arn: pulumi.Output[str]
+    policy: sns.TopicPolicy
+
+
 def make_topic(
     component: Component, name: str, args: MonitoringArgs, *, region: str, key: pulumi.Input[str] | None
-) -> sns.Topic:
+) -> Channel:
     """A topic with its policy and, where there is an address, its subscriber.
 
     Args:
@@ -40,7 +55,7 @@ def make_topic(
     def policy(known: list[str]) -> str:
         return json.dumps(topic_policy(known[0], who, account_id=known[1], region=region, prefix=args.prefix))
 
-    sns.TopicPolicy(
+    admitted = sns.TopicPolicy(
         f"{name}-{part}-policy",
         arn=topic.arn,
         policy=pulumi.Output.all(topic.arn, args.account_id).apply(policy),
@@ -56,7 +71,7 @@ def make_topic(
             region=region,
             opts=component.child(f"{part}-email"),
         )
-    return topic
+    return Channel(arn=topic.arn, policy=admitted)
 
 
 def make_edge_key(component: Component, name: str, args: MonitoringArgs) -> kms.Key:

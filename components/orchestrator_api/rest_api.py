@@ -105,7 +105,7 @@ class RestApi:
         role = iam.Role(
             f"{host.name}-gateway-role",
             description="Lets API Gateway write the logs of every API of this account and Region",
-            # Without aws:SourceAccount: AWS documents no source for this role, and API Gateway sends none with
+            # Without aws:SourceAccount: AWS documents no source for this role, API Gateway sends none with
             # its other roles (github.com/aws-solutions-library-samples/
             # accelerated-intelligent-document-processing-on-aws/pull/479); UpdateAccount refuses a role
             # that it cannot take.

@@ -330,6 +330,24 @@ def test_a_mail_address_subscribes_to_every_topic() -> None:
     monitor(**DEV).none("aws:sns/topicSubscription:TopicSubscription")
 
 
+@pytest.mark.parametrize("changed", [{}, {**EUROPE, "api": ec2_api()}])
+def test_publishers_are_told_of_a_topic_that_lets_them_in_already(changed: dict[str, Any]) -> None:
+    """Budgets and Cost Anomaly Detection try the topic when they are made; a first event may come at once."""
+    found = monitor(**changed)
+    policies = {p.inputs["arn"]: p.urn for p in found.all("aws:sns/topicPolicy:TopicPolicy")}
+    topics = {t.inputs["region"]: t.outputs["arn"] for t in found.all(TOPIC)}
+    home = topics[changed.get("region", "us-east-1")]
+    told = {
+        **{t.urn: home for t in found.all("aws:cloudwatch/eventTarget:EventTarget")},
+        found.one("aws:budgets/budget:Budget").urn: topics["us-east-1"],
+        found.one("aws:costexplorer/anomalySubscription:AnomalySubscription").urn: topics["us-east-1"],
+    }
+    assert len(told) == len(found.all("aws:cloudwatch/eventRule:EventRule")) + 2 >= 3
+    by_urn = {r.urn: r for r in found.resources}
+    for urn, topic in told.items():
+        assert policies[topic] in by_urn[urn].depends_on, urn
+
+
 # --- events, health, money
 
 
