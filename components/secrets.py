@@ -130,7 +130,7 @@ class Secrets(Component):
         super().__init__("Secrets", name, transforms=transforms, opts=opts)
         self._name, self._args = name, args
         self.kms_key_arn = self._customer_key() if args.customer_key else None
-        api_key = self._api_key()
+        api_key, seeded = self._api_key()
         origin_verify, value = self._origin_verify()
         self.refs = SecretRefs(
             api_key_arn=api_key.arn,
@@ -138,7 +138,7 @@ class Secrets(Component):
             origin_verify_value=value,
             kms_key_arn=self.kms_key_arn,
         )
-        self.telemetry = self._rotation(api_key) if args.rotation_days else SecretsTelemetry()
+        self.telemetry = self._rotation(api_key, seeded) if args.rotation_days else SecretsTelemetry()
         self.register_outputs(
             {
                 "api_key_arn": api_key.arn,
@@ -189,7 +189,7 @@ class Secrets(Component):
             opts=self.child(key, **protection(args.protect_data)),
         )
 
-    def _api_key(self) -> secretsmanager.Secret:
+    def _api_key(self) -> tuple[secretsmanager.Secret, secretsmanager.SecretVersion]:
         secret = self._secret("api-key", "Named keys of the API, managed by `ops keys`")
         seed = random.RandomPassword(
             f"{self._name}-api-key-seed",
@@ -197,7 +197,7 @@ class Secrets(Component):
             special=False,
             opts=self.child("api-key-seed"),
         )
-        secretsmanager.SecretVersion(
+        version = secretsmanager.SecretVersion(
             f"{self._name}-api-key-version",
             secret_id=secret.id,
             secret_string=pulumi.Output.secret(
@@ -208,7 +208,7 @@ class Secrets(Component):
                 "api-key-version", ignore_changes=["secretString"], **protection(self._args.protect_data)
             ),
         )
-        return secret
+        return secret, version
 
     def _origin_verify(self) -> tuple[secretsmanager.Secret, pulumi.Output[str]]:
         args = self._args
@@ -234,7 +234,9 @@ class Secrets(Component):
         sent = pulumi.Output.all(values[0], version.version_id).apply(lambda pair: str(pair[0]))
         return secret, pulumi.Output.secret(sent)
 
-    def _rotation(self, secret: secretsmanager.Secret) -> SecretsTelemetry:
+    def _rotation(
+        self, secret: secretsmanager.Secret, seeded: secretsmanager.SecretVersion
+    ) -> SecretsTelemetry:
         args = self._args
         assert args.artifact is not None  # checked in SecretsArgs.problems
         name = f"{self._name}-rotation"
@@ -301,9 +303,10 @@ class Secrets(Component):
             rotation_rules=secretsmanager.SecretRotationRotationRulesArgs(
                 automatically_after_days=args.rotation_days
             ),
-            # The seeded key is new; the first turn comes after the first period.
+            # The seeded key is new; the first turn comes after the first period. Secrets Manager runs the
+            # function's test step at once all the same, which reads the secret: it must have a value.
             rotate_immediately=False,
-            opts=self.child("rotation", depends_on=[permission]),
+            opts=self.child("rotation", depends_on=[permission, seeded]),
         )
         return SecretsTelemetry(
             rotation_function_name=function.name,

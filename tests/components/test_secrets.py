@@ -223,6 +223,8 @@ def test_rotation_may_touch_one_secret_and_is_invoked_for_it_alone() -> None:
     assert rotation.inputs["rotationRules"] == {"automaticallyAfterDays": 90}
     assert rotation.inputs["rotateImmediately"] is False
     assert d.one("aws:lambda/permission:Permission").urn in rotation.depends_on
+    # Secrets Manager runs testSecret at once, which reads the secret.
+    assert d.one(VERSION, "secrets-api-key-version").urn in rotation.depends_on
     assert d.one("aws:cloudwatch/logGroup:LogGroup").inputs["retentionInDays"] == 30
 
 
