@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 MODEL_GAP_S = 130
 """Longest silence of a model stream in seconds; gaps of 125 have been seen in tool arguments."""
@@ -40,8 +43,13 @@ class AwsClients:
         self._lock = threading.Lock()
         self._session: Any = None
         self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
         # Short calls only; model streams have threads of their own and cannot starve these.
-        self._pool = ThreadPoolExecutor(16, thread_name_prefix="aws")
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(16, thread_name_prefix="aws")
 
     async def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """Run one operation (``get_item``) of a service in a thread; raises what botocore raises."""

@@ -9,13 +9,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import json
 import os
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 from api_handler.app import App
@@ -28,6 +26,9 @@ from api_handler.services import Services, build_services
 from api_handler.settings import SettingsError, load_settings
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
+
+FIRST_EVENT_S = 0.05
+"""Seconds the warming thread waits for the event that caused the cold start, which lies there already."""
 
 
 def main() -> int:
@@ -57,7 +58,11 @@ async def _main() -> int:
     warming.start()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
         # Nobody waits for a start ahead of time, and later nobody shall.
+        warming.told("")
         await asyncio.to_thread(warming.join)
+    # What is there now stays: it is not looked at again in every collection.
+    gc.freeze()
+    gc.enable()
     await serve_forever(api, App(services), warming)
     return 0
 
@@ -74,19 +79,20 @@ async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = Non
 class Warming(threading.Thread):
     """Imports what the first model call needs, beside everything else, from INIT on.
 
-    A GET needs none of it: while one is answered the thread holds still between two
-    steps, so that a cold start that only asks for health or agents does not pay for it.
+    A GET needs none of it. So the thread waits a moment for the event that made Lambda
+    start this process, and holds still between two steps while a GET is answered: a cold
+    start that only asks for health or agents does not pay for the SDK.
     """
 
     def __init__(self, services: Services) -> None:
         super().__init__(daemon=True)
         self._services = services
+        self._told = threading.Event()
         self._free = threading.Event()
         self._free.set()
 
     def run(self) -> None:
-        # An event that waits already is on its way: which kind it is decides.
-        time.sleep(0.003)
+        self._told.wait(FIRST_EVENT_S)
         try:
             for step in self._services.warm_steps():
                 self._free.wait()
@@ -94,15 +100,15 @@ class Warming(threading.Thread):
         except Exception as error:
             self._services.log.failure("warming_failed", error)
 
-    @contextlib.contextmanager
-    def holding(self, method: str) -> Iterator[None]:
-        """Hold still while a request of this method is answered, if it is a GET."""
-        if method == "GET":
+    def told(self, method: str) -> None:
+        """An event is here: a GET makes the thread hold still, anything else lets it go on."""
+        if method in ("GET", "HEAD", "OPTIONS"):
             self._free.clear()
-        try:
-            yield
-        finally:
-            self._free.set()
+        self._told.set()
+
+    def answered(self) -> None:
+        """The event is answered: the thread may go on."""
+        self._free.set()
 
 
 async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
@@ -113,6 +119,8 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
     try:
         event = json.loads(invocation.body)
         if isinstance(event, dict) and event.get("source") == WORKER_EVENT:
+            if warming is not None:
+                warming.told("")
             await _work(event, invocation, api, app)
             return
         scope, body = to_scope(event, deadline=invocation.deadline, trace_id=invocation.trace_id)
@@ -121,15 +129,19 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
         await api.error(invocation.request_id, "Runtime.UnknownEvent", "The event is no HTTP request.")
         return
     answer = api.answer(invocation.request_id)
+    if warming is not None:
+        warming.told(scope["method"])
     try:
-        with warming.holding(scope["method"]) if warming else contextlib.nullcontext():
-            await _HttpAnswer(scope, body, answer).run(app)
+        await _HttpAnswer(scope, body, answer).run(app)
     except Exception as error:
         log.failure("invocation_failed", error, invocation=invocation.request_id)
         if answer.started:
             await answer.fail("Runtime.StreamError", type(error).__name__)
         else:
             await api.error(invocation.request_id, "Runtime.Failed", type(error).__name__)
+    finally:
+        if warming is not None:
+            warming.answered()
 
 
 async def _work(event: dict[str, Any], invocation: Invocation, api: RuntimeApi, app: App) -> None:

@@ -144,6 +144,8 @@ class Services:
         if self.settings.model_kind == "bedrock":
             steps += [partial(import_module, name) for name in SDK_MODULES]
             steps.append(partial(self.clients.get, "bedrock-runtime"))
+        if self.settings.table_name:
+            steps += [partial(getattr, self, "store"), partial(self.clients.get, "dynamodb")]
         return steps
 
     def warm(self) -> None:

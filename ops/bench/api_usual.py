@@ -7,6 +7,24 @@ generator in a ``StreamingResponse``, Mangum around the application on Lambda.
 
 from __future__ import annotations
 
+FLOOR = """
+import os
+import socket
+
+connection = socket.create_connection(os.environ["AWS_LAMBDA_RUNTIME_API"].split(":"))
+while True:
+    connection.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    data = connection.recv(65536)
+    request_id = data.partition(b"Request-Id: ")[2].partition(b"\\r\\n")[0]
+    body = b'{"body": "{\\\\"count\\\\": 4}"}'
+    connection.sendall(
+        b"POST /2018-06-01/runtime/invocation/" + request_id + b"/response HTTP/1.1\\r\\nHost: x\\r\\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\\r\\n\\r\\n" + body
+    )
+    connection.recv(65536)
+"""
+"""Answers without looking: what an interpreter, the Runtime API and the measuring cost at the least."""
+
 PACKAGES = ("fastapi==0.139.2", "mangum==0.22.0", "awslambdaric==4.2.2", "uvicorn==0.54.0")
 """Installed into an environment of the benchmark's own, beside the project's boto3."""
 

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 
+from api_handler import lambda_runtime
 from api_handler.lambda_events import NotHttp, to_scope
 from ops.bench.api_bedrock import LocalBedrock, text_reply
 from ops.bench.api_runtime import Invoked, LocalRuntime
@@ -208,6 +210,8 @@ def bootstrap(runtime: LocalRuntime, tmp_path: Path, **environ: str) -> subproce
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime.port}",
             "AWS_LAMBDA_FUNCTION_NAME": "api",
             "AWS_REGION": "us-east-1",
+            # The artifact has the SDK beside the package; the checkout has it in its environment.
+            "PYTHONPATH": str(Path(botocore.__file__).parents[1]),
             **environ,
         },
     )
@@ -227,6 +231,98 @@ def test_the_exec_wrapper_starts_it(runtime: LocalRuntime, tmp_path: Path, bedro
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(5)
+
+
+@pytest.mark.parametrize("called", ["absolute", "relative", "package"])
+def test_what_the_exec_wrapper_starts(tmp_path: Path, called: str) -> None:
+    """No search for site-packages, nothing written, nothing from the working directory; layers stay."""
+    (tmp_path / "api_handler").mkdir()
+    place = tmp_path / "api_handler" if called == "package" else tmp_path
+    wrapper = place / "bootstrap-wrapper"
+    wrapper.write_bytes(Path("api_handler/bootstrap-wrapper").read_bytes())
+    wrapper.chmod(0o755)
+    python = tmp_path / "python3.13"
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH"\nfor word in "$@"; do echo "$word"; done\n')
+    python.chmod(0o755)
+    command = "./bootstrap-wrapper" if called == "relative" else str(wrapper)
+    done = subprocess.run(
+        [command, str(python), "/var/runtime/bootstrap.py"],
+        cwd=tmp_path, env={"PATH": os.environ["PATH"], "PYTHONPATH": "/opt/python"},
+        capture_output=True, text=True, check=True, timeout=10,
+    )  # fmt: skip
+    path, *words = done.stdout.splitlines()
+    assert path == f"{tmp_path}:/opt/python"
+    assert words[:4] == ["-S", "-B", "-P", "-c"]
+    (code,) = words[4:]
+    assert code.endswith("from api_handler.lambda_runtime import main; sys.exit(main())")
+
+
+class Steps:
+    """Services whose warming is one short step after the other."""
+
+    def __init__(self, count: int = 4) -> None:
+        self.taken: list[float] = []
+        self.count = count
+
+    def warm_steps(self) -> list[Any]:
+        return [lambda: (self.taken.append(time.monotonic()), time.sleep(0.02))] * self.count
+
+
+def test_warming_waits_for_a_get_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for method in ("GET", "HEAD", "OPTIONS"):
+        services = Steps()
+        warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
+        warming.start()
+        warming.told(method)
+        time.sleep(0.1)
+        # Not one step while the first request of a cold start is answered.
+        assert services.taken == []
+        warming.answered()
+        warming.join(2)
+        assert len(services.taken) == 4
+    monkeypatch.setattr(lambda_runtime, "FIRST_EVENT_S", 60.0)
+    for method in ("POST", ""):
+        services = Steps(1)
+        warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
+        warming.start()
+        told_at = time.monotonic()
+        warming.told(method)
+        warming.join(2)
+        assert services.taken[0] - told_at < 0.5
+
+
+def test_warming_holds_still_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event at first: it begins by itself; a GET that comes meanwhile stops it between two steps."""
+    monkeypatch.setattr(lambda_runtime, "FIRST_EVENT_S", 0.01)
+    services = Steps(20)
+    warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
+    warming.start()
+    until(lambda: services.taken)
+    warming.told("GET")
+    time.sleep(0.05)
+    taken = len(services.taken)
+    time.sleep(0.1)
+    assert len(services.taken) == taken < 20
+    warming.answered()
+    warming.join(3)
+    assert len(services.taken) == 20
+
+
+def test_warming_leaves_nothing_to_import_for_a_model_call() -> None:
+    script = (
+        "import sys; from api_handler.settings import load_settings; "
+        "from api_handler.services import build_services; "
+        "services = build_services(load_settings({'TABLE_NAME': 'table', 'AWS_REGION': 'us-east-1'})); "
+        "services.warm(); "
+        "before = set(sys.modules); services.orchestrator; services.runs; services.worker; services.store; "
+        "services.clients.get('bedrock-runtime'); services.clients.get('dynamodb'); "
+        "print(sorted(set(sys.modules) - before), sorted(services.clients._clients))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20,
+        env={**os.environ, "AWS_REGION": "us-east-1", "PYTHONPATH": "."},
+    )  # fmt: skip
+    assert done.stdout.strip() == "[] ['bedrock-runtime', 'dynamodb']"
 
 
 def test_a_wrong_environment_is_told_to_lambda(runtime: LocalRuntime, tmp_path: Path) -> None:
