@@ -30,8 +30,10 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "preview": Command("ops.engine.commands", "show the plan of a stack, its checks and its monthly cost"),
     "up": Command("ops.engine.commands", "bring a stack up in AWS"),
-    "refresh": Command("ops.engine.commands", "read what runs in AWS back into the stack's state"),
-    "destroy": Command("ops.engine.commands", "remove a stack from AWS; what is protected stays"),
+    "refresh": Command("ops.engine.commands", "write what really runs in AWS into the stack's state"),
+    "destroy": Command(
+        "ops.engine.commands", "remove a stack from AWS; nothing goes if anything is protected"
+    ),
     "deploy": Command("ops.deploy.cli", "put a site online"),
     "releases": Command("ops.deploy.cli", "list the releases of a site"),
     "rollback": Command("ops.deploy.cli", "go back to an earlier release"),

@@ -8,6 +8,7 @@ from typing import cast
 
 from ops import console
 from ops.engine import render, workspace
+from ops.engine.failures import MissingStackError
 from ops.engine.previewing import plan, watched
 from ops.engine.workspace import Operation
 from ops.errors import OpsError, UsageError
@@ -31,11 +32,13 @@ def apply(command: str, *, stack: str, overrides: Mapping[str, str], yes: bool, 
     """
     if not yes and not console.interactive():
         raise UsageError(f"`{command}` asks before it starts, and there is no terminal to ask on: add --yes")
+    if command == "up" and not _there(stack, root, yes=yes):
+        return 0
     if command == "up" and not _planned(stack, overrides, root, yes=yes):
         return 0
-    if command != "up" and not yes and not console.confirm(_question(command, stack)):
-        return 0
     with workspace.online(stack, overrides, root=root) as session:
+        if command != "up" and not yes and not console.confirm(_question(command, stack)):
+            return 0
         title = _TITLES[command].format(stack=stack)
         with watched(session, title):
             result = session.run(cast(Operation, command))
@@ -47,6 +50,22 @@ def apply(command: str, *, stack: str, overrides: Mapping[str, str], yes: bool, 
         for line in render.outputs_lines(result.outputs):
             out.print(line, markup=False)
     return 0
+
+
+def _there(stack: str, root: Path, *, yes: bool) -> bool:
+    """Makes the stack in the backend if it is not there yet; whether to go on."""
+    try:
+        with workspace.online(stack, root=root):
+            return True
+    except MissingStackError as missing:
+        question = f"The backend {missing.backend} has no stack '{stack}' yet. Make it?"
+        if not yes and not console.confirm(question):
+            return False
+    workspace.make(stack, root=root)
+    console.note(
+        f"stack '{stack}' was made. Commit Pulumi.{stack}.yaml: it now holds the key of the stack's secrets."
+    )
+    return True
 
 
 def _planned(stack: str, overrides: Mapping[str, str], root: Path, *, yes: bool) -> bool:
@@ -66,7 +85,7 @@ def _planned(stack: str, overrides: Mapping[str, str], root: Path, *, yes: bool)
     if outcome.mandatory:
         raise OpsError("nothing was changed: a mandatory guardrail objects (see above)")
     if outcome.result is not None and not outcome.result.changed():
-        return False
+        return True  # nothing to ask about; outputs can differ all the same, and only a run saves them
     return yes or console.confirm(f"Bring stack {stack} up with these changes?")
 
 

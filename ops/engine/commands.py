@@ -9,15 +9,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ops.engine.credentials import aws_credentials
+from ops import console
+from ops.engine.credentials import aws_credentials, pulumi_backend
 from ops.engine.paths import ROOT
 from ops.errors import UsageError
 
 _EPILOG = {
     "preview": """\
-With AWS credentials the stack in its backend is compared with the program; without them, or
-with --offline, the real engine runs with stand-in providers and an empty state: every input is
-checked against the types of the installed SDK, nothing is asked of AWS, nothing is kept.
+With AWS credentials and a Pulumi login the stack in its backend is compared with the program; the
+stack must exist there (`pulumi stack init`), and nothing is written: no state, no file, no selection.
+Without either, or with --offline, the real engine runs with stand-in providers and an empty state:
+every input is checked against the types of the installed SDK, nothing is asked of AWS, nothing is kept.
+
+`make preview` shows prod, the whole architecture; STACK=dev the stack that is the default here.
 
 Exit codes: 0 the plan is sound; 1 the program or an input is wrong, or a mandatory guardrail
 objects; 2 the configuration or the options are wrong.
@@ -28,13 +32,19 @@ examples:
   python -m ops preview --set apiBackend=fargate --json plan.json
 """,
     "up": """\
-Shows the changes, asks, and brings the stack up. Needs AWS credentials and a Pulumi backend.
+Shows the changes, asks, and brings the stack up. Needs AWS credentials and a Pulumi login
+(`pulumi login`, or PULUMI_BACKEND_URL). A stack that the backend does not have yet is made after
+a question, or with --yes; its Pulumi.<stack>.yaml then holds the key of its secrets: commit it.
 """,
     "refresh": """\
-Reads the real state of every resource into the stack's state; changes nothing in AWS.
+Asks AWS for every resource of the stack and writes what it finds into the stack's state, so that
+the next plan shows what was changed by hand. Changes nothing in AWS. Needs AWS credentials, a
+Pulumi login and a stack that exists.
 """,
     "destroy": """\
-Removes the stack's resources from AWS. What is protected (data in prod) makes it stop and say so.
+Removes every resource of the stack from AWS, after a question. If any of them is protected (data in
+prod), nothing at all is removed: the command names them and says what to do. Needs AWS credentials,
+a Pulumi login and a stack that exists.
 """,
 }
 
@@ -70,21 +80,34 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "preview":
         from ops.engine.previewing import preview
 
-        return preview(
-            stack=args.stack,
-            overrides=overrides,
-            offline=args.offline or not aws_credentials(),
-            json_file=args.json,
-            root=ROOT,
-        )
+        offline, why = _offline(args.offline)
+        if why:
+            console.warn(why)
+        return preview(stack=args.stack, overrides=overrides, offline=offline, json_file=args.json, root=ROOT)
     from ops.stackfiles import require_stack
 
     require_stack(ROOT, args.stack)
     if not aws_credentials():
         raise UsageError(refusal(args.command, args.stack))
+    if not pulumi_backend(ROOT):
+        from ops.engine.failures import NOT_LOGGED_IN
+
+        raise UsageError(f"`{args.command}`: {NOT_LOGGED_IN}")
     from ops.engine.applying import apply
 
     return apply(args.command, stack=args.stack, overrides=overrides, yes=args.yes, root=ROOT)
+
+
+def _offline(asked: bool) -> tuple[bool, str]:
+    """Whether a preview is offline, and what to say when that may not be what was expected."""
+    if asked or not aws_credentials():
+        return True, ""
+    if pulumi_backend(ROOT):
+        return False, ""
+    return True, (
+        "there are AWS credentials but no Pulumi login, so this plan is offline and compares with nothing. "
+        "To compare with what runs: `pulumi login s3://YOUR-STATE-BUCKET`, or set PULUMI_BACKEND_URL."
+    )
 
 
 def refusal(command: str, stack: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether there are AWS credentials on this machine: a look at environment and files, no network.
+"""Whether there are AWS credentials and a Pulumi login: a look at environment and files, no network.
 
 The order is that of the SDKs' default chain
 (https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html).
@@ -7,11 +7,15 @@ The order is that of the SDKs' default chain
 from __future__ import annotations
 
 import configparser
+import contextlib
+import json
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+
+import yaml
 
 _IMDS = "http://169.254.169.254/latest"
 _IMDS_TIMEOUT_S = 0.5
@@ -59,6 +63,32 @@ def aws_credentials(environment: Mapping[str, str] | None = None, vendor_file: P
     ):
         return "the instance's role"
     return ""
+
+
+def pulumi_backend(root: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Where the engine keeps states, as a URL; "" when it is not logged in.
+
+    The order is the engine's own (pulumi/pulumi pkg/cmd/pulumi/backend, sdk/go/common/workspace/creds.go).
+
+    Args:
+        root: the project; ``backend.url`` of its ``Pulumi.yaml`` counts.
+        environment: instead of ``os.environ``.
+    """
+    env = os.environ if environment is None else environment
+    if env.get("PULUMI_BACKEND_URL"):
+        return env["PULUMI_BACKEND_URL"]
+    with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+        project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        url = (project.get("backend") or {}).get("url")
+        if url:
+            return str(url)
+    home = env.get("PULUMI_CREDENTIALS_PATH") or env.get("PULUMI_HOME")
+    folder = Path(home) if home else Path(env.get("HOME") or "/nonexistent") / ".pulumi"
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        current = json.loads((folder / "credentials.json").read_text(encoding="utf-8")).get("current")
+        if current:
+            return str(current)
+    return "https://api.pulumi.com" if env.get("PULUMI_ACCESS_TOKEN") else ""
 
 
 def _profile(env: Mapping[str, str]) -> str:

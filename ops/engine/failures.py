@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ops.engine.result import Diagnostic
-from ops.errors import OpsError, UsageError
+from ops.errors import OpsError, UsageError, did_you_mean
 
 _NEEDS_PHRASE = (
     "the stack's secrets are encrypted with a passphrase, and none is set.\n"
     "Set it for this shell:   export PULUMI_CONFIG_PASSPHRASE='…'\n"
     "or name a file with it:  export PULUMI_CONFIG_PASSPHRASE_FILE=~/.orchestrator-passphrase"
+)
+NOT_LOGGED_IN = (
+    "the engine does not know where to keep the stack's state. Log in once, for example\n"
+    "  pulumi login s3://YOUR-STATE-BUCKET      (state in a bucket of your own)\n"
+    "  pulumi login                             (state at app.pulumi.com)\n"
+    "or set PULUMI_BACKEND_URL for this shell."
 )
 _KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
     (r"passphrase must be set|missing PULUMI_CONFIG_PASSPHRASE", UsageError, _NEEDS_PHRASE),
@@ -24,10 +30,7 @@ _KNOWN: Sequence[tuple[str, type[OpsError], str]] = (
     (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in|no credentials to log in",
         UsageError,
-        "the engine does not know where to keep the stack's state. Log in once, for example\n"
-        "  pulumi login s3://YOUR-STATE-BUCKET      (state in a bucket of your own)\n"
-        "  pulumi login                             (state at app.pulumi.com)\n"
-        "or set PULUMI_BACKEND_URL for this shell.",
+        NOT_LOGGED_IN,
     ),
     (
         r"validating stack config: (?P<what>.*?must be of type '\w+')",
@@ -62,6 +65,26 @@ _NOISE = re.compile(
     r"^(update|preview|refresh|destroy) failed$|^error: (update|preview) failed$|^\d+ error", re.IGNORECASE
 )
 _PROGRAM = "python inline source runtime error: "
+
+
+class MissingStackError(UsageError):
+    """The backend has no such stack.
+
+    Args:
+        stack: that is not there.
+        backend: where it was looked for.
+        present: the stacks of the project that are there.
+    """
+
+    def __init__(self, stack: str, backend: str, present: Sequence[str]) -> None:
+        self.stack, self.backend = stack, backend
+        super().__init__(
+            f"the backend {backend} has no stack '{stack}'{did_you_mean(stack, present)}; of this project it "
+            f"has: {', '.join(present) or 'none'}.\n"
+            f"Make it once:  pulumi stack init {stack}\n"
+            f"and commit Pulumi.{stack}.yaml, which then holds the key of its secrets.\n"
+            f"Its plan without a backend:  python -m ops preview --stack {stack} --offline"
+        )
 
 
 def engine_failure(text: str, stack: str) -> OpsError | None:

@@ -18,11 +18,12 @@ from typing import Any, Literal
 
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
-from pulumi.automation.errors import CommandError
+from pulumi.automation.errors import CommandError, StackNotFoundError
 from semver import VersionInfo
 
 from ops.engine.cli_binary import Engine, find_engine
-from ops.engine.failures import engine_failure, last_lines, readable
+from ops.engine.credentials import pulumi_backend
+from ops.engine.failures import MissingStackError, engine_failure, last_lines, readable
 from ops.engine.paths import ROOT
 from ops.engine.program import InlineProgram
 from ops.engine.result import EventCollector, RunResult
@@ -68,6 +69,19 @@ class _OwnWorkspace(auto.LocalWorkspace):
 
     def select_stack(self, stack_name: str) -> None:
         pass
+
+
+class _UsersWorkspace(auto.LocalWorkspace):
+    """The user's backend: whether the stack exists is asked, and the one that is selected stays selected.
+
+    The stock class selects; the user's next `pulumi up` would then be about another stack.
+    """
+
+    def select_stack(self, stack_name: str) -> None:
+        self._run_pulumi_cmd_sync(["stack", "--show-name", "--stack", stack_name])
+
+    def create_stack(self, stack_name: str) -> None:
+        self._run_pulumi_cmd_sync(["stack", "init", stack_name, "--no-select"])
 
 
 @dataclass
@@ -200,7 +214,7 @@ def own_stack(
         # The engine's own layout (pulumi/pulumi pkg/backend/diy); a call to ask costs a third of a second.
         there = any((state / "backend" / ".pulumi" / "stacks").rglob(f"{stack_name}.json"))
         mode = StackInitMode.SELECT if there else StackInitMode.CREATE
-        session = _session(engine, root, stack_name, prepared.folder, environment, mode)
+        session = _session(engine, root, stack_name, prepared.folder, environment, mode, _OwnWorkspace)
         session.standin = standin
         session.hidden = prepared.hidden
         yield session
@@ -213,20 +227,33 @@ def online(
     """The stack in AWS, with the backend, the login and the passphrase of the user.
 
     Args:
-        stack_name: a stack with a file; it is made in the backend on first use.
+        stack_name: a stack with a file, that exists in the backend: nothing is made there.
         overrides: configuration for this run only: the files stay as they are.
         root: the project.
+
+    Raises:
+        MissingStackError: the backend has no such stack.
+        UsageError: there is no such file, no login, no passphrase.
     """
     require_stack(root, stack_name)
     engine = find_engine(root)
-    # Selecting in the project's folder: a new stack's salt or key belongs in its own Pulumi.<stack>.yaml.
-    session = _session(engine, root, stack_name, root, _QUIET)
     if not overrides:
-        yield session
+        yield _session(engine, root, stack_name, root, _QUIET)
         return
     with tempfile.TemporaryDirectory(prefix="orchestrator-run-") as folder:
         prepared = prepare(root, stack_name, Path(folder), overrides, own_backend=False)
         yield _session(engine, root, stack_name, prepared.folder, _QUIET)
+
+
+def make(stack_name: str, *, root: Path = ROOT) -> None:
+    """Makes an empty stack in the user's backend; its salt or key goes into ``Pulumi.<stack>.yaml``.
+
+    Raises:
+        UsageError: there is no such file, no login, no passphrase.
+        OpsError: the backend refuses.
+    """
+    require_stack(root, stack_name)
+    _session(find_engine(root), root, stack_name, root, _QUIET, StackInitMode.CREATE)
 
 
 def _session(
@@ -235,16 +262,27 @@ def _session(
     stack_name: str,
     work: Path,
     environment: Mapping[str, str],
-    mode: StackInitMode = StackInitMode.CREATE_OR_SELECT,
+    mode: StackInitMode = StackInitMode.SELECT,
+    kind: type[auto.LocalWorkspace] = _UsersWorkspace,
 ) -> Session:
     program = InlineProgram(root)
-    kind = _OwnWorkspace if mode is not StackInitMode.CREATE_OR_SELECT else auto.LocalWorkspace
     workspace = kind(
         work_dir=str(work), program=program, env_vars=dict(environment), pulumi_command=_Command(engine)
     )
     try:
         stack = _Stack(stack_name, workspace, mode)
+    except StackNotFoundError:
+        raise MissingStackError(stack_name, pulumi_backend(root), _stacks(workspace)) from None
     except CommandError as problem:
         known = engine_failure(str(problem), stack_name)
-        raise known or OpsError(f"the stack cannot be selected:\n{last_lines(str(problem), '')}") from None
+        done = "made" if mode is StackInitMode.CREATE else "opened"
+        raise known or OpsError(f"the stack cannot be {done}:\n{last_lines(str(problem), '')}") from None
     return Session(root, stack_name, stack, program)
+
+
+def _stacks(workspace: auto.LocalWorkspace) -> list[str]:
+    """The stacks of this project in the backend; none when it does not say."""
+    try:
+        return sorted(stack.name for stack in workspace.list_stacks())
+    except (CommandError, ValueError, KeyError):
+        return []

@@ -189,7 +189,8 @@ def test_nothing_that_changes_aws_runs_without_credentials(name: str) -> None:
 
 
 def test_a_missing_yes_without_a_terminal_is_wrong_usage() -> None:
-    done = ops("destroy", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y")
+    signed_in = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "PULUMI_BACKEND_URL": "file:///x"}
+    done = ops("destroy", **signed_in)
     assert done.returncode == 2
     assert "there is no terminal to ask on: add --yes" in done.stderr
 

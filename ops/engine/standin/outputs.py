@@ -45,6 +45,10 @@ class Made:
             value = self.inputs.get(key)
             if isinstance(value, str) and value:
                 return value
+        prefix = self.inputs.get("namePrefix")
+        if isinstance(prefix, str) and prefix:
+            # As the provider does: 26 characters, a time and a counter (terraform-plugin-sdk, helper/id).
+            return prefix + self.hex(26)
         return f"{self.name}-{self.hex(7)}"
 
     def arn(
