@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.component import Component, protection
+from components.component import Component
 from components.static_site.args import StaticSiteArgs, physical_name
 from components.static_site.behaviors import literal_prefixes
 
@@ -235,11 +235,13 @@ def make_web_acl(component: Component, name: str, args: StaticSiteArgs) -> tuple
         region=REGION,
         # The prefix is AWS's condition:
         # https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
-        name=physical_name("aws-waf-logs", name, args.stack, args.region, limit=255),
+        # A prefix, not a name: a log that was kept when the firewall went must not be in a new one's way.
+        name_prefix=physical_name("aws-waf-logs", name, args.stack, args.region, limit=255) + "-",
         retention_in_days=args.log_retention_days,
         kms_key_id=args.log_key_arn,
         tags=args.tags,
-        opts=component.child("firewall_log", **protection(args.protect_data)),
+        # Kept in production, but not protected: `waf: false` would be refused.
+        opts=component.child("firewall_log", retain_on_delete=args.protect_data),
     )
     _log_what_matched(component, name, acl, log)
     return acl, metric

@@ -271,10 +271,12 @@ def test_the_log_keeps_what_matched_and_no_secret() -> None:
     log = d.one("aws:cloudwatch/logGroup:LogGroup")
     assert log.inputs == {
         "region": "us-east-1",
-        "name": "aws-waf-logs-site-dev-us-east-1",
+        "namePrefix": "aws-waf-logs-site-dev-us-east-1-",
         "retentionInDays": 90,
         "tags": TAGS,
     }
+    assert log.outputs["name"].startswith("aws-waf-logs-site-dev-us-east-1-")
+    assert len(log.outputs["name"]) == len(log.inputs["namePrefix"]) + 26
     logging = d.one("aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration")
     assert logging.inputs == {
         "region": "us-east-1",
@@ -298,6 +300,17 @@ def test_the_log_keeps_what_matched_and_no_secret() -> None:
             for header in ("authorization", "cookie", "x-api-key", "x-release-token")
         ],
     }
+
+
+def test_a_production_firewall_can_be_turned_off_and_its_log_stays() -> None:
+    """A protected resource cannot be deleted, so `waf: false` would be refused."""
+    on = deployed(protect_data=True)
+    off = deployed(protect_data=True, waf=False)
+    gone = {r.urn: r for r in on.resources if r.urn not in off.urns()}
+    assert {r.name for r in gone.values()} == {"site-firewall", "site-firewall-log", "site-firewall-logging"}
+    assert [r.name for r in gone.values() if r.protect] == []
+    assert [r.name for r in gone.values() if r.retain_on_delete] == ["site-firewall-log"]
+    assert not deployed().one("aws:cloudwatch/logGroup:LogGroup").retain_on_delete
 
 
 def test_without_a_firewall_there_is_nothing_of_it() -> None:
