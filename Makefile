@@ -1,6 +1,6 @@
 # The one command surface. `make preview` and `make test` need Python 3.11+ and nothing else typed.
 PYTHON ?= python3
-# Commands that change something start with dev; a preview shows the whole architecture, which is prod's.
+# STACK is dev, as in `python -m ops`; only `make preview` by itself shows prod: the whole architecture.
 STACK ?= dev
 PREVIEW_STACK := $(if $(filter file,$(origin STACK)),prod,$(STACK))
 ARGS ?=
@@ -30,22 +30,22 @@ $(DEV): $(RUN) requirements-dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-preview: $(RUN) ## Plan a stack with the real engine; offline without credentials (STACK=prod)
+preview: $(RUN) ## Plan prod with the real engine, offline unless signed in (STACK=dev: the small stack)
 	@$(PY) -m ops preview --stack $(PREVIEW_STACK) $(ARGS)
 
-up: $(RUN) ## Bring a stack up (needs AWS credentials)
+up: $(RUN) ## Bring dev up; needs AWS credentials and a Pulumi login (STACK=prod)
 	@$(PY) -m ops up --stack $(STACK) $(ARGS)
 
-refresh: $(RUN) ## Take over what changed outside the stack
+refresh: $(RUN) ## Write what really runs into the state of dev (STACK=prod)
 	@$(PY) -m ops refresh --stack $(STACK) $(ARGS)
 
-destroy: $(RUN) ## Take a stack down
+destroy: $(RUN) ## Remove dev from AWS; nothing goes if anything is protected (STACK=prod)
 	@$(PY) -m ops destroy --stack $(STACK) $(ARGS)
 
 dev: $(RUN) ## The whole system on this machine
 	@$(PY) -m ops dev $(ARGS)
 
-deploy: $(RUN) ## Put site/ online
+deploy: $(RUN) ## Put site/ online in dev (STACK=prod)
 	@$(PY) -m ops deploy site --stack $(STACK) $(ARGS)
 
 rollback: $(RUN) ## Back to the release before

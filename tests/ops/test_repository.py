@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+
+from ops.cli.app import build_parser
+from ops.cli.registry import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,3 +141,41 @@ def test_every_relative_link_of_the_pages_leads_somewhere() -> None:
             if not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
+
+
+def links(page: Path) -> set[Path]:
+    """Files a page links to or shows."""
+    targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", page.read_text())
+    return {(page.parent / target).resolve() for target in targets}
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    ahead = {ROOT / "README.md"}
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        ahead |= {found for found in links(page) if found.suffix == ".md"} - reached
+    assert {*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")} - reached == set()
+    assert {path.name for path in links(ROOT / "README.md") if path.suffix == ".png"} == {
+        "chat-light.png",
+        "dev-light.png",
+    }
+
+
+def test_readme_make_and_the_commands_agree_on_the_default_stack() -> None:
+    make = subprocess.run(
+        ["make", "-n", "preview", "up", "refresh", "destroy", "cost", "diagram", "deploy"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={key: value for key, value in os.environ.items() if key not in ("STACK", "MAKEFLAGS")},
+    ).stdout
+    stacks = dict(re.findall(r"-m ops (\w+)(?: site)? --stack (\w+)", make))
+    dev = dict.fromkeys(["up", "refresh", "destroy", "cost", "diagram", "deploy"], "dev")
+    assert stacks == {"preview": "prod", **dev}
+    for name in ("preview", "up", "refresh", "destroy", "cost", "diagram"):
+        parser = build_parser(name, COMMANDS[name], importlib.import_module(COMMANDS[name].module))
+        assert parser.parse_args([]).stack == "dev", name
+    assert "(stack prod); every other command takes dev" in (ROOT / "README.md").read_text()
