@@ -125,7 +125,7 @@ PROMPT_RULES = tuple(rule for rule in COMMON_GROUP.labels if rule.endswith("_BOD
 COUNTED_ONLY = "AWSManagedIPDDoSList"
 """AWS itself lets this rule count: many of its addresses are of ordinary, hijacked machines."""
 
-REDACTED_HEADERS = ("authorization", "cookie", "x-api-key", "x-release-token")
+REDACTED_HEADERS = ("authorization", "cookie", "x-api-key", "x-release-token", "x-standby-token")
 """Headers that carry secrets; the last is the preview token of the releases."""
 
 BODY_RATE_LIMITED = "rate-limited"

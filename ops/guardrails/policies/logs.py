@@ -10,6 +10,9 @@ from ops.plan import Plan, PlannedResource
 
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
+SECRET_HEADERS = frozenset({"authorization", "cookie", "x-api-key", "x-release-token", "x-standby-token"})
+"""Request headers whose value opens something: keys, sessions, the previews of a release and of a standby."""
+
 
 @policy(
     "log-group-ends",
@@ -133,7 +136,7 @@ def firewall_logs(plan: Plan) -> Iterator[Violation]:
                 str(get(field, "singleHeader", "name")).lower()
                 for field in as_list(configuration.inputs.get("redactedFields"))
             }
-            plain = sorted({"authorization", "cookie", "x-api-key"} - redacted)
+            plain = sorted(SECRET_HEADERS - redacted)
             if plain:
                 yield Violation(
                     resource=configuration,

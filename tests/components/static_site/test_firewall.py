@@ -297,7 +297,7 @@ def test_the_log_keeps_what_matched_and_no_secret() -> None:
         },
         "redactedFields": [
             {"singleHeader": {"name": header}}
-            for header in ("authorization", "cookie", "x-api-key", "x-release-token")
+            for header in ("authorization", "cookie", "x-api-key", "x-release-token", "x-standby-token")
         ],
     }
 

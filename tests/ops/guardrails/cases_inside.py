@@ -398,6 +398,17 @@ CASES = {
                     redactedFields=[{"singleHeader": {"name": "authorization"}}],
                 ),
             ),
+            plan(
+                res("aws:wafv2/webAcl:WebAcl", "acl"),
+                res(
+                    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
+                    resourceArn=f"arn:aws:x:us-east-1:{ACCOUNT}:acl",
+                    redactedFields=[
+                        {"singleHeader": {"name": name}}
+                        for name in ("authorization", "cookie", "x-api-key", "x-release-token")
+                    ],
+                ),
+            ),
         ],
         [
             plan(
@@ -406,7 +417,14 @@ CASES = {
                     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
                     resourceArn=f"arn:aws:x:us-east-1:{ACCOUNT}:acl",
                     redactedFields=[
-                        {"singleHeader": {"name": name}} for name in ("Authorization", "cookie", "x-api-key")
+                        {"singleHeader": {"name": name}}
+                        for name in (
+                            "Authorization",
+                            "cookie",
+                            "x-api-key",
+                            "x-release-token",
+                            "x-standby-token",
+                        )
                     ],
                 ),
             )
