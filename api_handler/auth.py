@@ -20,6 +20,15 @@ KNOWN = ("name", "key", "rpm", "daily_usd", "expires_at")
 # RFC 3339, section 5.6.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
+UNKNOWN_S = 10.0
+"""A value that is not among the accepted ones is looked for once more when they are older than this."""
+
+RETRY_S = 5.0
+"""Seconds between two calls for one secret, at the least."""
+
+PATIENCE_S = 2.0
+"""Seconds a request waits for a renewal when there is a value to go on with."""
+
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -149,6 +158,8 @@ class Secret(Generic[T]):
 
     A value that cannot be renewed, or no longer be read, is used on: an outage of
     Secrets Manager, or a slip of the one who edits, must not lock everybody out.
+    However many requests ask for a fresh value, and whatever comes of it, one call
+    is under way at a time and the next one begins ``RETRY_S`` later at the earliest.
 
     Args:
         clients: AWS clients.
@@ -171,21 +182,27 @@ class Secret(Generic[T]):
         self._parse = parse
         self._warn = warn
         self._ttl_s = ttl_s
-        self._lock = asyncio.Lock()
         self._value: T | None = None
+        self._read_at = -1e9
         self._asked_at = -1e9
+        self._renewing: asyncio.Future[None] | None = None
 
     async def get(self, *, fresher_than_s: float | None = None) -> T:
-        """The value, at most ``fresher_than_s`` (else the TTL) seconds old.
+        """The value, at most ``fresher_than_s`` (else the TTL) seconds old, as far as it can be read.
 
         Raises:
             ApiError: 503 when it could never be read.
         """
         age = self._ttl_s if fresher_than_s is None else fresher_than_s
-        if time.monotonic() - self._asked_at >= age:
-            async with self._lock:
-                if time.monotonic() - self._asked_at >= age:
-                    await self._renew()
+        now = time.monotonic()
+        if now - self._read_at >= age:
+            if self._renewing is None and now - self._asked_at >= RETRY_S:
+                self._asked_at = now
+                self._renewing = asyncio.ensure_future(self._renew())
+            if self._renewing is not None:
+                # Whoever has a value does not wait for one that is slow to come.
+                patience = None if self._value is None else PATIENCE_S
+                await asyncio.wait({self._renewing}, timeout=patience)
         if self._value is None:
             raise unavailable("keys_unavailable", "The API cannot read its keys at the moment.")
         return self._value
@@ -194,11 +211,11 @@ class Secret(Generic[T]):
         try:
             answer = await self._clients.call("secretsmanager", "get_secret_value", SecretId=self._arn)
             self._value = self._parse(answer.get("SecretString") or "")
-            self._asked_at = time.monotonic()
+            self._read_at = time.monotonic()
         except Exception as error:
-            # Asked again in five seconds, not on every request meanwhile.
-            self._asked_at = time.monotonic() - self._ttl_s + 5.0
             self._warn("secret_not_read", error=type(error).__name__)
+        finally:
+            self._renewing = None
 
 
 class Gate:
@@ -223,7 +240,8 @@ class Gate:
         accepted = await self._origin_verify.get()
         if _among(value, accepted):
             return True
-        return _among(value, await self._origin_verify.get(fresher_than_s=10.0))
+        # The edge may have got a new value a moment ago.
+        return _among(value, await self._origin_verify.get(fresher_than_s=UNKNOWN_S))
 
     async def check_origin(self, values: Collection[str]) -> bool:
         """Refuse what did not come through the edge.
@@ -258,7 +276,7 @@ class Gate:
         found = _find(digest, keys)
         if found is None and self._keys is not None:
             # A key that was added a moment ago works at once; a flood of wrong ones asks every ten seconds.
-            found = _find(digest, await self._keys.get(fresher_than_s=10.0))
+            found = _find(digest, await self._keys.get(fresher_than_s=UNKNOWN_S))
         if found is None:
             raise unauthorized("The API key is not valid.")
         if found.expires_at is not None and found.expires_at <= time.time():

@@ -40,6 +40,15 @@ Exit codes: 0 within the targets; 1 outside one of them.
 """
 
 
+_COLD_NOTE = """\
+From the start of the process, the exec wrapper included, to the first answer complete at the Runtime \
+API, whose event lies ready; ratios are against FastAPI. One interpreter for all, packages by path, all \
+code compiled. *This API* is the artifact as it is deployed: it answers before its SDK is imported, in a \
+thread that holds still while a GET is answered, so that the first model call finds it done; the other \
+two make their client before the first event, as is usual. *floor* answers without looking: what an \
+interpreter with sockets and the measuring cost at the least."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
     parser.epilog = _EPILOG
@@ -244,13 +253,7 @@ def _page(
                 "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
                 *cold,
                 "",
-                "From the start of the process, the exec wrapper included, to the first answer complete at the "
-                "Runtime API, whose event lies ready; ratios are against FastAPI. One interpreter for all, "
-                "packages by path, all code compiled. *This API* is the artifact as it is deployed: it answers "
-                "before its SDK is imported, in a thread that holds still while a GET is answered, so that the "
-                "first model call finds it done; the other two make their client before the first event, as "
-                "is usual. *floor* answers without looking: what an interpreter with sockets and the measuring "
-                "cost at the least.",
+                _COLD_NOTE,
                 "",
                 "## Streams",
                 "",

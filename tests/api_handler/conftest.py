@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -117,6 +118,12 @@ def http_api(memory_api: HttpApi, bedrock: LocalBedrock) -> HttpApi:
     memory_api.key = fresh_key()["key"]
     memory_api.lines.clear()
     return memory_api
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore's attempts follow each other at once; nothing else in the process loses its clock."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -73,13 +74,14 @@ def test_scripts(folder: Path, http_api: HttpApi, bedrock: LocalBedrock) -> None
     assert "completed: 0.0000" in script(folder, http_api, "run.py", "x", "key-1")
 
 
+@pytest.mark.usefixtures("no_backoff")
 def test_a_service_waits_when_it_is_told_to(
     folder: Path, http_api: HttpApi, bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", http_api.key)
     service = load(folder, "service")
     waited: list[float] = []
-    monkeypatch.setattr(service.time, "sleep", waited.append)
+    monkeypatch.setattr(service, "time", types.SimpleNamespace(sleep=waited.append))
     throttled = [("status", 429, "ThrottlingException")]
     bedrock.script = lambda body, number: throttled if number < 3 else text_reply("now")
     agents = service.Agents(f"http://127.0.0.1:{http_api.port}")

@@ -49,6 +49,7 @@ WORD = ("event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text":
     ],
     ids=range(16),
 )  # fmt: skip
+@pytest.mark.usefixtures("no_backoff")
 def test_a_model_that_fails_before_any_text(
     http_api: Api, bedrock: LocalBedrock, steps: list[Any], status: int, code: str, said: str, asked: int
 ) -> None:
@@ -104,6 +105,7 @@ def test_one_agent_fails_and_another_answers(http_api: Api, bedrock: LocalBedroc
     assert answer.json["success"] is False
 
 
+@pytest.mark.usefixtures("no_backoff")
 def test_throttled_once_is_answered(http_api: Api, bedrock: LocalBedrock) -> None:
     bedrock.script = lambda body, number: (
         [("status", 429, "ThrottlingException")] if number == 0 else text_reply("now")

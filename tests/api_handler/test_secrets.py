@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +13,30 @@ import boto3
 import pytest
 
 from api_handler import auth
+from api_handler.errors import ApiError
+from api_handler.settings import parse_origin_verify
 from ops.bench.api_bedrock import LocalBedrock
 from tests.api_handler.running import HttpApi
 
 Make = Callable[..., HttpApi]
+
+
+class Clock:
+    """The clock of the keys alone: the event loops of the tests keep theirs."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self.time = time.time
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(auth, "time", clock)
+    return clock
 
 
 class Secret:
@@ -38,7 +60,7 @@ def secret(moto_table: str, aws: None) -> Secret:
     return Secret(keys("one"))
 
 
-def test_keys_are_read_and_kept(secret: Secret, make_api: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_read_and_kept(secret: Secret, make_api: Make, clock: Clock) -> None:
     api = make_api(API_KEYS="", API_KEY_SECRET_ARN=secret.arn)
     assert api.get("/agents", key="key-one").status == 200
     assert api.get("/agents", key="key-two").status == 401
@@ -46,20 +68,16 @@ def test_keys_are_read_and_kept(secret: Secret, make_api: Make, monkeypatch: pyt
     secret.set(keys("two", created_at="2026-11-24T00:00:00Z"))
     assert api.get("/agents", key="key-one").status == 200
     # A new key works at once, as soon as the last look is ten seconds old.
-    clock = auth.time.monotonic
-    monkeypatch.setattr(auth.time, "monotonic", lambda: clock() + 11)
+    clock.ahead = 11
     assert api.get("/agents", key="key-two").status == 200
     assert api.get("/agents", key="key-one").status == 401
 
 
-def test_a_broken_secret_locks_nobody_out(
-    secret: Secret, make_api: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_secret_locks_nobody_out(secret: Secret, make_api: Make, clock: Clock) -> None:
     api = make_api(API_KEYS="", API_KEY_SECRET_ARN=secret.arn)
     assert api.get("/agents", key="key-one").status == 200
     secret.set("SECRET and no JSON")
-    clock = auth.time.monotonic
-    monkeypatch.setattr(auth.time, "monotonic", lambda: clock() + 61)
+    clock.ahead = 61
     assert api.get("/agents", key="key-one").status == 200
     assert [line["event"] for line in api.lines if line["level"] == "warning"] == ["secret_not_read"]
     assert "SECRET" not in json.dumps(api.lines)
@@ -79,6 +97,124 @@ def test_origin_verify_out_of_a_secret(moto_table: str, aws: None, make_api: Mak
     assert api.get("/agents").status == 401
     for value in ("new", "old"):
         assert api.get("/agents", headers={"X-Origin-Verify": value}).status == 200
+
+
+def test_a_rotated_origin_verify_value_works_at_once(
+    moto_table: str, aws: None, make_api: Make, clock: Clock
+) -> None:
+    secret = Secret('["first"]')
+    api = make_api(ORIGIN_VERIFY_SECRET_ARN=secret.arn)
+    assert api.get("/agents", headers={"X-Origin-Verify": "first"}).status == 200
+    secret.set('["second", "first"]')
+    assert api.get("/agents", headers={"X-Origin-Verify": "second"}).status == 401
+    clock.ahead = 11
+    assert api.get("/agents", headers={"X-Origin-Verify": "second"}).status == 200
+    secret.set('["second"]')
+    clock.ahead = 22
+    # Known still, so that nothing is asked: until the value is a minute old, two generations are accepted.
+    assert api.get("/agents", headers={"X-Origin-Verify": "first"}).status == 200
+    clock.ahead = 72
+    assert api.get("/agents", headers={"X-Origin-Verify": "first"}).status == 401
+    assert api.get("/agents", headers={"X-Origin-Verify": "second"}).status == 200
+
+
+class Counted:
+    """AWS clients that count the calls for a secret, and do what a test says."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.text = '["good"]'
+        self.fails = False
+        self.hangs: asyncio.Event | None = None
+
+    async def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        assert (service, operation) == ("secretsmanager", "get_secret_value")
+        self.calls += 1
+        if self.hangs is not None:
+            await self.hangs.wait()
+        await asyncio.sleep(0.001)
+        if self.fails:
+            raise OSError("away")
+        return {"SecretString": self.text}
+
+
+@pytest.fixture
+def counted(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> tuple[Counted, auth.Gate]:
+    monkeypatch.setattr(auth, "PATIENCE_S", 0.05)
+    clients = Counted()
+    values: Any = auth.Secret(clients, "arn", parse_origin_verify, lambda *_, **__: None)  # type: ignore[arg-type]
+    return clients, auth.Gate(None, values)
+
+
+def test_bad_requests_cause_no_storm_of_calls(counted: tuple[Counted, auth.Gate], clock: Clock) -> None:
+    clients, gate = counted
+
+    async def flood(count: int = 300) -> set[bool]:
+        answers = await asyncio.gather(*(gate.from_edge([f"bad-{number}"]) for number in range(count)))
+        for number in range(20):
+            answers.append(await gate.from_edge([f"worse-{number}"]))
+        return set(answers)
+
+    async def work() -> None:
+        assert await flood() == {False}
+        assert clients.calls == 1
+        for second in range(1, 61):
+            clock.ahead = float(second)
+            assert await flood(20) == {False}
+        # Once in ten seconds, however many ask.
+        assert clients.calls == 7
+        assert await gate.from_edge(["good"])
+        assert clients.calls == 7
+        # Not more often when it fails: once in five seconds, and what was accepted is accepted on.
+        clients.fails = True
+        for second in range(61, 121):
+            clock.ahead = float(second)
+            assert await flood(20) == {False}
+            assert await gate.from_edge(["good"])
+        assert 7 + 10 <= clients.calls <= 7 + 12
+        clients.fails, clients.text = False, '["better"]'
+        clock.ahead = 126.0
+        assert await gate.from_edge(["better"])
+        assert not await gate.from_edge(["good"])
+
+    asyncio.run(work())
+
+
+def test_a_secret_that_never_could_be_read_is_asked_for_every_five_seconds(
+    counted: tuple[Counted, auth.Gate], clock: Clock
+) -> None:
+    clients, gate = counted
+    clients.fails = True
+
+    async def work() -> None:
+        for second in range(30):
+            clock.ahead = float(second)
+            for _ in range(10):
+                with pytest.raises(ApiError) as caught:
+                    await gate.check_origin(["good"])
+                assert (caught.value.status, caught.value.code) == (503, "keys_unavailable")
+        assert clients.calls == 6
+
+    asyncio.run(work())
+
+
+def test_nobody_waits_for_a_slow_renewal(counted: tuple[Counted, auth.Gate], clock: Clock) -> None:
+    clients, gate = counted
+
+    async def work() -> None:
+        assert await gate.from_edge(["good"])
+        clients.hangs = asyncio.Event()
+        clock.ahead = 61.0
+        started = time.monotonic()
+        assert all(await asyncio.gather(*(gate.from_edge(["good"]) for _ in range(50))))
+        assert time.monotonic() - started < 1.0
+        assert clients.calls == 2
+        clients.text = '["new"]'
+        clients.hangs.set()
+        assert await gate.from_edge(["new"])
+        assert clients.calls == 2
+
+    asyncio.run(work())
 
 
 def test_deep_health(secret: Secret, moto_table: str, make_api: Make, bedrock: LocalBedrock) -> None:
