@@ -41,6 +41,7 @@ async def status(context: Context) -> Response:
             "uptime_seconds": round(time.monotonic() - services.started_at, 3),
             "backend": settings.backend,
             "model": "scripted" if settings.model_kind == "scripted" else settings.models[0],
+            "public_chat": settings.public_chat is not None,
         },
     )
 

@@ -30,7 +30,9 @@ def test_health_needs_no_key(api: Api) -> None:
 def test_status_needs_no_key(api: Api) -> None:
     answer = api.get("/status", key=None)
     assert answer.status == 200
-    assert set(answer.json) == {"service", "version", "uptime_seconds", "backend", "model"}
+    # The contract's five, and what the site's chat page asks for.
+    assert set(answer.json) == {"service", "version", "uptime_seconds", "backend", "model", "public_chat"}
+    assert answer.json["public_chat"] is False
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,11 @@ def test_origin_verify(make_api: Make) -> None:
     assert api.request("OPTIONS", "/api/v1/run").status == 401
 
 
-def test_chat_is_off_by_default(http_api: Api) -> None:
+def test_chat_is_off_by_default(http_api: Api, make_api: Make) -> None:
     assert chat(http_api).status == 404
     assert http_api.request("OPTIONS", "/api/v1/chat").status == 404
+    assert http_api.get("/status", key=None).json["public_chat"] is False
+    assert make_api(**CHAT).get("/status", key=None).json["public_chat"] is True
 
 
 def test_chat_streams_without_tools(make_api: Make, bedrock: LocalBedrock) -> None:
