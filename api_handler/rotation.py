@@ -2,8 +2,10 @@
 
 A plain handler of the managed runtime (``api_handler.rotation.handler``), called by
 Secrets Manager in four steps. A client has the whole time between two turns to take
-the new key; nobody is locked out unwarned. After each turn an event on the default bus
-tells that one took place; its source is ``EVENT_SOURCE``, one of each stack's own.
+the new key; nobody is locked out unwarned. A turn that meets a change of the keys made
+meanwhile (``ops keys``) gives way: what was revoked does not come back. After each turn
+an event on the default bus tells that one took place; its source is ``EVENT_SOURCE``,
+one of each stack's own.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
 
@@ -57,6 +59,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> None:
 def next_generation(text: str, now: datetime | None = None) -> str:
     """The secret's next value: for each name a new key first, then the newest of the old ones.
 
+    An older one whose grace time still runs (``ops keys rotate``) is kept to its end.
+
     Args:
         text: the present value, a JSON list of keys.
         now: the time of the turn.
@@ -78,17 +82,47 @@ def next_generation(text: str, now: datetime | None = None) -> str:
             result += generations
             continue
         # Values are added at the front, so that the first living one is the newest.
-        newest = next(entry for entry in generations if not _expired(entry, stamp))
+        newest, *older = [entry for entry in generations if not _expired(entry, stamp)]
         result.append({**newest, "key": secrets.token_urlsafe(32), "created_at": stamp})
         result.append(newest)
+        # One that ends no sooner than the newest was not given a time to go: it goes now.
+        result += [entry for entry in older if _ends_before(entry, newest)]
     return json.dumps(result)
+
+
+def made_from(value: str, present: str) -> bool:
+    """Whether a value is what a turn makes of the present one.
+
+    Args:
+        value: the value of the turn.
+        present: what is in force.
+    """
+    known = {entry["key"] for entry in json.loads(present)}
+    new = [entry for entry in json.loads(value) if entry["key"] not in known]
+    turned_at = datetime.fromisoformat(new[0]["created_at"]) if new and "created_at" in new[0] else None
+    expected = json.loads(next_generation(present, turned_at))
+    return _without_new_keys(expected, known) == _without_new_keys(json.loads(value), known)
+
+
+def _without_new_keys(entries: list[dict[str, Any]], known: set[str]) -> list[dict[str, Any]]:
+    return [entry if entry["key"] in known else {**entry, "key": None} for entry in entries]
 
 
 def _expired(entry: Mapping[str, Any], now: str) -> bool:
     expires = entry.get("expires_at")
     if expires is None:
         return False
-    return datetime.fromisoformat(expires.upper().replace(" ", "T")) <= datetime.fromisoformat(now)
+    return _moment(expires) <= datetime.fromisoformat(now)
+
+
+def _ends_before(entry: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if entry.get("expires_at") is None:
+        return False
+    return other.get("expires_at") is None or _moment(entry["expires_at"]) < _moment(other["expires_at"])
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.upper().replace(" ", "T"))
 
 
 def _create(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]) -> None:
@@ -111,14 +145,24 @@ def _set(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]
 
 
 def _test(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]) -> None:
-    """The new value must be one the API can read, and still hold every key that lives."""
+    """The new value must be one the API can read, and still be a turn of the keys in force."""
     client = clients.get("secretsmanager")
     pending = client.get_secret_value(SecretId=arn, VersionId=token, VersionStage=PENDING)["SecretString"]
     present = client.get_secret_value(SecretId=arn, VersionStage=CURRENT)["SecretString"]
-    names = {key.name for key in parse_keys(pending, strict=False)}
-    missing = {key.name for key in parse_keys(present, strict=False)} - names
-    if missing:
-        raise ValueError(f"the new value lacks {len(missing)} of the names")
+    parse_keys(pending, strict=False)
+    _give_way(client, arn, token, pending, present)
+
+
+def _give_way(client: Any, arn: str, token: str, pending: str, present: str) -> None:
+    """Ends a turn whose value was made of keys that have changed since.
+
+    The label is taken off: with AWSPENDING on a version of its own Secrets Manager
+    refuses every later turn (API reference, RotateSecret). A version cannot be written twice.
+    """
+    if made_from(pending, present):
+        return
+    client.update_secret_version_stage(SecretId=arn, VersionStage=PENDING, RemoveFromVersionId=token)
+    raise ValueError("the keys were changed during this turn, which gives way; the next one begins anew")
 
 
 def _finish(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]) -> None:
@@ -126,8 +170,10 @@ def _finish(clients: AwsClients, arn: str, token: str, described: Mapping[str, A
     versions: Mapping[str, list[str]] = described["VersionIdsToStages"]
     current = next(version for version, stages in versions.items() if CURRENT in stages)
     value = client.get_secret_value(SecretId=arn, VersionId=token, VersionStage=PENDING)["SecretString"]
-    before = client.get_secret_value(SecretId=arn, VersionStage=CURRENT)["SecretString"]
+    before = client.get_secret_value(SecretId=arn, VersionId=current)["SecretString"]
+    _give_way(client, arn, token, value, before)
     renewed = sorted({entry["name"] for entry in _new_entries(value, before)})
+    # Refused by Secrets Manager when the label is no longer on the version that was just looked at.
     client.update_secret_version_stage(
         SecretId=arn, VersionStage=CURRENT, MoveToVersionId=token, RemoveFromVersionId=current
     )
