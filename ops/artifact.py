@@ -17,6 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    parser.epilog = """\
+The package goes to .build/ and its name is the hash of what is in it: the same sources give the same
+bytes on every machine. Nothing is asked of the network. What it is: path, size, SHA-256, runtime.
+
+Exit codes: 0 built; 1 a source of api_handler/ is broken, or the file cannot be written.
+"""
     parser.add_argument("-o", "--output", metavar="FILE.zip", help="copy the package to this file as well")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -39,10 +39,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print the values of origin headers, to be piped into `pulumi config set --secret "
         "adopted:headers`",
     )
-    parser.epilog = (
-        "Writes adopted/STACK.json and keys of Pulumi.STACK.yaml; nothing in AWS. Exit codes: 0 written, "
-        "1 a conflict was found and nothing is written, 2 wrong usage. The walk: docs/adopt.md."
-    )
+    parser.epilog = """\
+Reads what runs, writes adopted/STACK.json and the keys of Pulumi.STACK.yaml that it needs, and
+changes nothing in AWS: `make preview` then shows imports, updates and creations, and `make up`
+carries them out. On later runs --upgrade and --without change the file that is there.
+
+Exit codes: 0 written; 1 a conflict was found and nothing is written; 2 wrong usage.
+Step by step: docs/adopt.md.
+
+examples:
+  python -m ops adopt --stack prod --domain yourdomain.com
+  python -m ops adopt --stack prod --upgrade edge-function
+"""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,10 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--print-policy", action="store_true", help="print the IAM policy the assessment needs, and end"
     )
-    parser.epilog = (
-        "With no target, the account's only distribution is taken. Exit codes: 0 nothing of high severity, "
-        "1 something is, 2 wrong usage."
-    )
+    parser.epilog = """\
+Reads, and never writes, what the account has; with no target its only distribution is taken.
+Every finding comes with what mends it: docs/assess.md.
+
+Exit codes: 0 nothing of high severity was found; 1 something was; 2 wrong usage, or no credentials.
+
+examples:
+  python -m ops check --domain yourdomain.com
+  python -m ops check --stack prod --html report.html
+"""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,15 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     target.add_argument("--domain", default="", help="apex, such as example.com; the rest is found")
     target.add_argument("--bucket", default="", help="bucket of the site")
     target.add_argument("--distribution-id", default="", metavar="ID", help="CloudFront distribution")
-    target.add_argument("--stack", default="", help="take domain, names, models and Region from this stack")
+    target.add_argument(
+        "--stack",
+        default="",
+        help=(
+            "take domain, names, models and Region from this stack's file"
+            if name == "check"
+            else "the stack that takes the site over (required); domain and Region come from its file"
+        ),
+    )
     access = parser.add_argument_group("access")
     access.add_argument("--region", default="", help="home Region (default: the stack's, else us-east-1)")
     access.add_argument("--profile", default="", help="profile of the shared AWS configuration")

@@ -28,9 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The name of the benchmark; its own options follow, ``ops bench api --help`` shows them."""
     known = available()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "Benchmarks:\n" + "\n".join(f"  {name:<9} {line}" for name, line in known.items())
+    listed = "\n".join(f"  {name:<9} {line}" for name, line in known.items())
+    parser.epilog = f"""Benchmarks:
+{listed}
+
+`python -m ops bench NAME --help` shows the options of one. Results: docs/benchmarks.
+"""
     parser.add_argument("benchmark", choices=list(known), help="which benchmark to run")
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="options of the benchmark")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="options of that benchmark")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"benchmark {args.benchmark!r} is unknown; known: {', '.join(available())}")
     module = importlib.import_module(f"ops.bench.{args.benchmark}")
     parser = argparse.ArgumentParser(
-        prog=f"ops bench {args.benchmark}", formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"python -m ops bench {args.benchmark}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if hasattr(module, "add_arguments"):
         module.add_arguments(parser)

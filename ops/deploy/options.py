@@ -22,6 +22,34 @@ _DISTRIBUTION = re.compile(r"[A-Z0-9]{4,32}")
 _STORE_ARN = re.compile(r"arn:aws[a-z-]*:cloudfront::\d{12}:key-value-store/[A-Za-z0-9-]+")
 
 
+_EPILOG = {
+    "deploy": """\
+Account, bucket and distribution are checked before anything is written. With a key-value store
+(a stack has one, unless it adopted a site as it runs) a deploy is a new release behind a pointer:
+visitors see the one before or the new one, never a mixture. Without, changed files are replaced
+in place.
+
+examples:
+  python -m ops deploy site --stack prod
+  python -m ops deploy site --stack prod --dry-run
+  python -m ops deploy dist --bucket my-site --distribution-id E123EXAMPLE
+""",
+    "releases": """\
+Newest first, with the one that is live.
+
+example:
+  python -m ops releases --stack prod
+""",
+    "rollback": """\
+With a key-value store the pointer moves back, which takes seconds; in place the kept pages are put back.
+
+examples:
+  python -m ops rollback --stack prod
+  python -m ops rollback --stack prod 4f2a9c0b7d1e8a63c5f0
+""",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What a run was asked for; see ``python -m ops deploy --help``."""
@@ -82,7 +110,9 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "deploy":
         _deploy_arguments(parser)
     if command in ("deploy", "rollback"):
-        parser.add_argument("--yes", action="store_true", help="ask nothing")
+        parser.add_argument(
+            "--yes", action="store_true", help="do not ask; needed where there is no terminal"
+        )
         parser.add_argument(
             "--concurrency",
             type=int,
@@ -97,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             type=float,
             default=3.0,
             metavar="SECONDS",
-            help="in place: pause before files that are no pages are deleted (default: 3)",
+            help="in place: wait before assets are deleted, for pages that still ask for them (default: 3)",
         )
         parser.add_argument(
             "--health-timeout",
@@ -130,10 +160,10 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument(
         "--log-dir", default=".deploy", metavar="DIR", help="one log file a run (default: .deploy)"
     )
-    parser.epilog = (
-        "Exit codes: 0 done, 1 it was begun and failed, 2 it cannot be run as given. "
-        "docs/deploy.md is the whole story."
-    )
+    parser.epilog = f"""{_EPILOG[command]}
+Exit codes: 0 done; 1 it was begun and failed; 2 it cannot be run as given.
+All of it: docs/deploy.md.
+"""
 
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,7 +176,7 @@ def _target_arguments(parser: argparse.ArgumentParser) -> None:
     )
     target.add_argument("--bucket", default="", metavar="B", help="the site's bucket")
     target.add_argument(
-        "--distribution-id", default="", metavar="D", help="the CloudFront distribution before it"
+        "--distribution-id", default="", metavar="D", help="the CloudFront distribution that serves it"
     )
     target.add_argument("--kvs-arn", default="", metavar="A", help="the KeyValueStore with the pointer")
     target.add_argument(
@@ -169,7 +199,7 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=256,
         metavar="N",
-        help="most paths of the live site that may vanish (default: 256)",
+        help="refuse when more than N paths of the live site would vanish (default: 256)",
     )
     parser.add_argument(
         "--header",
@@ -186,7 +216,9 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
         help="publish a file although a secret seems to be in it; may be repeated",
     )
     parser.add_argument(
-        "--prune", action="store_true", help="in place: delete what no deploy of ours put there, too"
+        "--prune",
+        action="store_true",
+        help="in place: delete also what was put there by other means than this deployer",
     )
     parser.add_argument(
         "--verify", action="store_true", help="look at every object, even if the release is live already"

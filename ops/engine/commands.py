@@ -35,16 +35,29 @@ examples:
 Shows the changes, asks, and brings the stack up. Needs AWS credentials and a Pulumi login
 (`pulumi login`, or PULUMI_BACKEND_URL). A stack that the backend does not have yet is made after
 a question, or with --yes; its Pulumi.<stack>.yaml then holds the key of its secrets: commit it.
+A plan to which a mandatory guardrail objects is not carried out.
+
+Exit codes: 0 done, or you said no; 1 the plan or the run failed, or a guardrail objects; 2 the
+configuration, the options or a login is wrong.
+
+examples:
+  python -m ops up --stack prod
+  python -m ops up --yes
 """,
     "refresh": """\
 Asks AWS for every resource of the stack and writes what it finds into the stack's state, so that
 the next plan shows what was changed by hand. Changes nothing in AWS. Needs AWS credentials, a
 Pulumi login and a stack that exists.
+
+Exit codes: 0 done, or you said no; 1 it failed; 2 the configuration, the options or a login is wrong.
 """,
     "destroy": """\
 Removes every resource of the stack from AWS, after a question. If any of them is protected (data in
 prod), nothing at all is removed: the command names them and says what to do. Needs AWS credentials,
 a Pulumi login and a stack that exists.
+
+Exit codes: 0 done, or you said no; 1 it failed, or something is protected; 2 the configuration, the
+options or a login is wrong.
 """,
 }
 
@@ -69,7 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             "--json", metavar="FILE", help="write the plan as JSON; - is stdout, and nothing else then"
         )
     else:
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument(
+            "--yes", action="store_true", help="do not ask; needed where there is no terminal"
+        )
 
 
 def run(args: argparse.Namespace) -> int:

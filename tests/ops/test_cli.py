@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from ops.cli import registry
-from ops.cli.app import main
+from ops.cli.app import build_parser, main
 from ops.cli.registry import COMMANDS, Command, available
 from ops.engine.paths import ROOT
 from ops.errors import OpsError, UsageError, did_you_mean
@@ -108,6 +109,18 @@ def test_each_command_has_a_manual(name: str, capsys: pytest.CaptureFixture[str]
     assert f"usage: python -m ops {name} " in out
     assert "--stack" in out
     assert ("--yes" in out) is (name != "preview")
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_every_option_of_every_command_is_explained(name: str) -> None:
+    parser = build_parser(name, COMMANDS[name], importlib.import_module(COMMANDS[name].module))
+    assert parser.epilog, "the manual says more than the list of options"
+    silent = [action.dest for action in parser._actions if not action.help and not action.choices]
+    assert silent == []
+    asked = [action.help for action in parser._actions if "--yes" in action.option_strings]
+    assert asked in ([], ["do not ask; needed where there is no terminal"])
+    # What one line cannot say is said below in lines that fit a terminal.
+    assert max(map(len, parser.epilog.splitlines())) <= 110
 
 
 def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
