@@ -27,6 +27,8 @@ _CERTIFICATE = re.compile(r"arn:aws:acm:([a-z0-9-]+):\d{12}:certificate/[0-9a-f-
 _ZONE_ID = re.compile(r"Z[A-Z0-9]{1,31}")
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+# Regions of AWS's other partitions: China, GovCloud, the isolated ones, the European Sovereign Cloud.
+_ELSEWHERE = ("cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-")
 # A foundation model id or an inference profile: "anthropic.x", "us.anthropic.x", "global.amazon.x:0".
 _MODEL = re.compile(r"[a-z0-9]+(\.[a-z0-9][A-Za-z0-9-]*)+([.:][A-Za-z0-9.-]+)*")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
@@ -68,7 +70,15 @@ def check_together(s: Settings) -> list[Problem]:
 
 
 def _region(s: Settings) -> Iterator[Problem]:
-    if not _REGION.fullmatch(s.region):
+    if s.region.startswith(_ELSEWHERE):
+        yield Problem(
+            "aws:region",
+            s.region,
+            "not supported: certificate and web ACL live in us-east-1, and CloudFront has its VPC origins in "
+            "AWS's standard partition alone; allowed are the Regions of that, such as us-east-1",
+            "pulumi config set aws:region us-east-1",
+        )
+    elif not _REGION.fullmatch(s.region):
         yield Problem(
             "aws:region",
             s.region,

@@ -9,13 +9,6 @@ Publisher = Literal["cloudwatch", "events", "budgets", "costalerts"]
 EDGE_REGION = "us-east-1"
 
 
-def partition(region: str) -> str:
-    """The ARN partition of a Region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
 def publishers(region: str, home: str, *, events: bool, anomalies: bool) -> tuple[Publisher, ...]:
     """Who publishes to the topic in ``region``, with the stack in ``home``.
 
@@ -59,16 +52,15 @@ def topic_key_statements(
 
 def only_from(service: Publisher, account_id: str, region: str, prefix: str) -> dict[str, Any]:
     """The condition that holds a publisher to this account's own sources, as a part of a statement."""
-    aws = partition(region)
     if service == "events":
         # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": its calls, to KMS
         # as well, carry neither source, and a condition would drop every message in silence.
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
         return {}
     source = {
-        "cloudwatch": f"arn:{aws}:cloudwatch:{region}:{account_id}:alarm:{prefix}-*",
-        "budgets": f"arn:{aws}:budgets::{account_id}:*",
-        "costalerts": f"arn:{aws}:ce::{account_id}:anomalysubscription/*",
+        "cloudwatch": f"arn:aws:cloudwatch:{region}:{account_id}:alarm:{prefix}-*",
+        "budgets": f"arn:aws:budgets::{account_id}:*",
+        "costalerts": f"arn:aws:ce::{account_id}:anomalysubscription/*",
     }[service]
     return {
         "Condition": {

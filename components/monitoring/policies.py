@@ -9,12 +9,11 @@ from components.topic_publishers import (
     EDGE_REGION,
     Publisher,
     only_from,
-    partition,
     publishers,
     topic_key_statements,
 )
 
-__all__ = ["EDGE_REGION", "Publisher", "edge_key_policy", "partition", "publishers", "topic_policy"]
+__all__ = ["EDGE_REGION", "Publisher", "edge_key_policy", "publishers", "topic_policy"]
 
 
 def topic_policy(
@@ -69,7 +68,7 @@ def edge_key_policy(who: Sequence[Publisher], *, account_id: str, prefix: str) -
             {
                 "Sid": "AccountAdministers",
                 "Effect": "Allow",
-                "Principal": {"AWS": f"arn:{partition(EDGE_REGION)}:iam::{account_id}:root"},
+                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
                 "Action": "kms:*",
                 "Resource": "*",
             },

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components.iam import allow_principal, document
-from components.orchestrator_api.permissions import INVOKE, TABLE_ACTIONS, Text, join, partition
+from components.orchestrator_api.permissions import INVOKE, TABLE_ACTIONS, Text, join
 
 PULL_IMAGE = [
     "ecr:BatchCheckLayerAvailability",
@@ -82,7 +82,7 @@ def s3_policy(region: str, account_id: Text, bucket_arn: Text | None) -> dict[st
     patch baselines (Systems Manager User Guide, "SSM Agent communications with AWS managed S3
     buckets"), image layers (Amazon ECR User Guide, "Minimum Amazon S3 bucket permissions").
     """
-    arn = f"arn:{partition(region)}:s3:::"
+    arn = "arn:aws:s3:::"
     buckets = (
         f"al2023-repos-{region}-de612dc2",
         f"aws-ssm-{region}",

@@ -7,7 +7,7 @@ from pulumi_aws import cloudwatch, ec2, iam
 
 from components.iam import allow, document
 from components.orchestrator_api.maker import Maker
-from components.orchestrator_api.permissions import join, partition, trust
+from components.orchestrator_api.permissions import join, trust
 
 AGGREGATION_S = 600
 
@@ -23,7 +23,7 @@ def make_flow_log(make: Maker, vpc: ec2.Vpc) -> None:
         tags=dict(args.tags),
         opts=make.child("flow-logs"),
     )
-    source = join(f"arn:{partition(args.region)}:ec2:{args.region}:", args.account_id, ":vpc-flow-log/*")
+    source = join(f"arn:aws:ec2:{args.region}:", args.account_id, ":vpc-flow-log/*")
     role = iam.Role(
         f"{make.name}-flow-role",
         description="Lets VPC flow logs write to their log group",

@@ -12,7 +12,7 @@ from components.iam import allow_principal
 from components.orchestrator_api.buckets import children, private_bucket
 from components.orchestrator_api.maker import Maker
 from components.orchestrator_api.network import Network
-from components.orchestrator_api.permissions import join, partition
+from components.orchestrator_api.permissions import join
 from components.orchestrator_api.vpc_origin import admit_cloudfront
 
 APP_PORT = 8080
@@ -198,7 +198,7 @@ def _access_logs(make: Maker) -> tuple[s3.Bucket, s3.BucketPolicy]:
     It outlives the load balancer but is not protected: a switch to another backend must not be refused.
     """
     args = make.args
-    balancers = f"arn:{partition(args.region)}:elasticloadbalancing:{args.region}:"
+    balancers = f"arn:aws:elasticloadbalancing:{args.region}:"
     write = allow_principal(
         "AccessLogs",
         {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},

@@ -21,7 +21,7 @@ from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.egress import AMI_PARAMETER
 from components.orchestrator_api.endpoints import AGENT_CHANNELS, AGENT_MESSAGES, AGENT_SSM
 from components.orchestrator_api.host import Host
-from components.orchestrator_api.permissions import partition, write_logs
+from components.orchestrator_api.permissions import write_logs
 from components.orchestrator_api.vpc_origin import admit_cloudfront, make_vpc_origin
 
 FRONT_PORT = 8080
@@ -268,7 +268,7 @@ class OnEc2:
                 comparison_operator="GreaterThanThreshold",
                 threshold=0,
                 treat_missing_data="missing",
-                alarm_actions=[f"arn:{partition(args.region)}:automate:{args.region}:ec2:{action}"],
+                alarm_actions=[f"arn:aws:automate:{args.region}:ec2:{action}"],
                 tags=dict(args.tags),
                 opts=self._host.child(f"instance-{key}"),
             )

@@ -13,7 +13,7 @@ from components.orchestrator_api import load_balancer, scaling
 from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.host import Host
 from components.orchestrator_api.load_balancer import APP_PORT
-from components.orchestrator_api.permissions import join, partition, trust, write_logs
+from components.orchestrator_api.permissions import join, trust, write_logs
 from components.orchestrator_api.task import DEFAULT_IMAGE, container, is_private_ecr, pull_statements
 from components.orchestrator_api.vpc_origin import make_vpc_origin
 
@@ -172,7 +172,7 @@ class OnFargate:
 
     def _role(self, key: str, what: str, policy: dict[str, Any]) -> tuple[iam.Role, iam.RolePolicy]:
         args = self._host.args
-        tasks = join(f"arn:{partition(args.region)}:ecs:{args.region}:", args.account_id, ":*")
+        tasks = join(f"arn:aws:ecs:{args.region}:", args.account_id, ":*")
         role = iam.Role(
             f"{self._host.name}-{key}-role",
             description=what,

@@ -16,7 +16,7 @@ from components.iam import Statement, allow, assume_role
 
 Text = pulumi.Input[str]
 
-_PROFILE = re.compile(r"(?P<scope>us-gov|us|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
+_PROFILE = re.compile(r"(?P<scope>us|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
 INVOKE = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
 """Converse and ConverseStream are authorised as these two (Amazon Bedrock API Reference, Converse)."""
 
@@ -29,11 +29,6 @@ def join(*parts: Text) -> Text:
     if all(isinstance(part, str) for part in parts):
         return "".join(str(part) for part in parts)
     return pulumi.Output.concat(*parts)
-
-
-def partition(region: str) -> str:
-    """The ARN partition of a Region."""
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws-cn" if region.startswith("cn-") else "aws"
 
 
 def trust(service: str, account_id: Text, source_arn: Text | None = None) -> dict[str, Any]:
@@ -68,7 +63,7 @@ def bedrock(models: Sequence[str], region: str, account_id: Text) -> list[Statem
     Source: Amazon Bedrock User Guide, "Prerequisites for inference profiles", "Geographic
     cross-Region inference", "Global cross-Region inference".
     """
-    arn = f"arn:{partition(region)}:bedrock"
+    arn = "arn:aws:bedrock"
     plain: list[str] = []
     statements: list[Statement] = []
     for index, name in enumerate(dict.fromkeys(models)):
@@ -151,7 +146,7 @@ def read_alarms(region: str, account_id: Text) -> Statement:
     The call lists, so it is authorised against all alarms of the Region; names are filtered by the
     caller (Service Authorization Reference, Amazon CloudWatch).
     """
-    arn = join(f"arn:{partition(region)}:cloudwatch:{region}:", account_id, ":alarm:*")
+    arn = join(f"arn:aws:cloudwatch:{region}:", account_id, ":alarm:*")
     return _allow("Alarms", ["cloudwatch:DescribeAlarms"], arn)
 
 

@@ -15,7 +15,6 @@ from pulumi_aws import apigateway, cloudwatch, iam, lambda_
 from components.iam import assume_role
 from components.orchestrator_api.gateway_responses import GATEWAY_RESPONSES
 from components.orchestrator_api.host import Host
-from components.orchestrator_api.permissions import partition
 
 STAGE = "live"
 STREAM_TIMEOUT_MS = 900_000
@@ -117,8 +116,7 @@ class RestApi:
         policy = iam.RolePolicyAttachment(
             f"{host.name}-gateway-role-policy",
             role=role.name,
-            policy_arn=f"arn:{partition(host.args.region)}:iam::aws:policy/service-role/"
-            "AmazonAPIGatewayPushToCloudWatchLogs",
+            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
             opts=host.child("gateway-role-policy", retain_on_delete=True),
         )
         account = apigateway.Account(
@@ -187,7 +185,7 @@ class RestApi:
     def _streaming_uri(self, alias: lambda_.Alias) -> pulumi.Output[str]:
         """``response_streaming_invoke_arn`` is there for functions alone, not for an alias."""
         region = self._host.args.region
-        prefix = f"arn:{partition(region)}:apigateway:{region}:lambda:path/2021-11-15/functions/"
+        prefix = f"arn:aws:apigateway:{region}:lambda:path/2021-11-15/functions/"
         return pulumi.Output.concat(prefix, alias.arn, "/response-streaming-invocations")
 
     def _responses(self) -> list[pulumi.Resource]:

@@ -14,7 +14,6 @@ from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.artifact_store import StoredArtifact
 from components.orchestrator_api.endpoints import PULL_IMAGE
 from components.orchestrator_api.load_balancer import APP_PORT, HEALTH_PATH
-from components.orchestrator_api.permissions import partition
 
 DEFAULT_IMAGE = "public.ecr.aws/docker/library/python:3.13-slim"
 """Python and nothing else; ECS pins the tag to a digest for each deployment (Amazon ECS Developer Guide,
@@ -45,9 +44,7 @@ def pull_statements(args: OrchestratorApiArgs) -> list[Statement]:
     match = _PRIVATE_ECR.fullmatch(args.image)
     if match is None:
         return []
-    repository = (
-        f"arn:{partition(args.region)}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
-    )
+    repository = f"arn:aws:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
     login = "ecr:GetAuthorizationToken"
     return [
         allow("Pull", [action for action in PULL_IMAGE if action != login], [repository]),

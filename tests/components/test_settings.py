@@ -288,6 +288,24 @@ def test_the_region_is_wanted() -> None:
         load({}, stack="x")
 
 
+@pytest.mark.parametrize(
+    "region",
+    ["cn-north-1", "us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"],
+)
+def test_regions_of_other_partitions_are_refused_in_one_message(region: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"aws:region": region}, stack="dev")
+    (problem,) = caught.value.problems
+    assert problem.key == "aws:region"
+    assert f"aws:region = '{region}': " in problem.text("dev")
+    assert "not supported: certificate and web ACL live in us-east-1" in problem.text("dev")
+
+
+@pytest.mark.parametrize("region", ["us-west-2", "eu-central-1", "mx-central-1", "ap-southeast-7"])
+def test_regions_of_the_standard_partition_are_taken(region: str) -> None:
+    assert load({"aws:region": region}, stack="dev").region == region
+
+
 @given(st.sampled_from([k.name for k in KEYS]), st.text(max_size=200))
 def test_no_text_makes_anything_but_settings_or_a_settings_error(key: str, value: str) -> None:
     try:

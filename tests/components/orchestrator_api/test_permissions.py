@@ -65,18 +65,6 @@ def test_statement_ids_are_unique_and_of_letters_and_digits():
     assert all(sid.isalnum() for sid in sids)
 
 
-def test_partitions():
-    assert [p.partition(r) for r in ("eu-west-1", "us-gov-west-1", "cn-north-1")] == [
-        "aws",
-        "aws-us-gov",
-        "aws-cn",
-    ]
-    (profile, *_) = p.bedrock(["us-gov.anthropic.claude-x"], "us-gov-west-1", ACCOUNT)
-    assert profile["Resource"] == [
-        f"arn:aws-us-gov:bedrock:us-gov-west-1:{ACCOUNT}:inference-profile/us-gov.anthropic.claude-x"
-    ]
-
-
 def test_decrypting_goes_through_the_services_alone():
     assert p.decrypt("arn:key", "eu-west-1", ["secretsmanager", "dynamodb"]) == {
         "Sid": "Decrypt",
