@@ -17,6 +17,8 @@ from components.interfaces import Artifact, SecretRefs, SecretsTelemetry
 
 # Characters of a seeded value: 43 of 62 kinds are 256 bits.
 VALUE_LENGTH = 43
+# Staging label that keeps the version Pulumi made.
+SEED_LABEL = "SEEDED"
 # Days a deleted secret of a production stack can still be restored (Secrets Manager's longest).
 RECOVERY_DAYS = 30
 # Days before a scheduled key deletion takes effect (AWS KMS's longest).
@@ -203,9 +205,15 @@ class Secrets(Component):
             secret_string=pulumi.Output.secret(
                 pulumi.Output.json_dumps([{"name": "default", "key": seed.result}])
             ),
-            # Seeded once: `ops keys` and rotation own the value from then on.
+            # The second label is nobody else's and stays: a version without one is deleted among a hundred
+            # others, a refresh then drops it, and the next `up` would put the seed over all keys.
+            # https://github.com/hashicorp/terraform-provider-aws/issues/37302
+            version_stages=["AWSCURRENT", SEED_LABEL],
+            # Seeded once: `ops keys` and rotation own the value and AWSCURRENT from then on.
             opts=self.child(
-                "api-key-version", ignore_changes=["secretString"], **protection(self._args.protect_data)
+                "api-key-version",
+                ignore_changes=["secretString", "versionStages"],
+                **protection(self._args.protect_data),
             ),
         )
         return secret, version
