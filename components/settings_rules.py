@@ -180,7 +180,13 @@ def domain_fault(domain: str, api_subdomain: str = "api") -> str:
     return ""
 
 
+def _backends(s: Settings) -> set[str]:
+    """Every backend that is made: a standby must be as right as what answers now."""
+    return {s.api_backend, s.api_standby} - {"", "none"}
+
+
 def _api(s: Settings) -> Iterator[Problem]:
+    backends = _backends(s)
     if not s.bedrock_models:
         yield Problem(
             "bedrockModels",
@@ -196,14 +202,14 @@ def _api(s: Settings) -> Iterator[Problem]:
                 "a model id or inference profile is wanted, such as global.anthropic.claude-haiku-5-5",
                 f"pulumi config set --path 'bedrockModels[{index}]' global.anthropic.claude-haiku-5-5",
             )
-    if s.api_backend == "lambda" and s.api_memory_mb and not 128 <= s.api_memory_mb <= 10_240:
+    if "lambda" in backends and s.api_memory_mb and not 128 <= s.api_memory_mb <= 10_240:
         yield Problem(
             "apiMemoryMb",
             s.api_memory_mb,
             "Lambda takes 128 to 10,240 MB",
             "pulumi config set apiMemoryMb 1024",
         )
-    if s.api_backend == "fargate":
+    if "fargate" in backends:
         cpu, memory = s.api_cpu or 256, s.api_memory_mb or 512
         if s.api_cpu and not s.api_memory_mb:
             memory = FARGATE_MEMORY[s.api_cpu][0]
@@ -222,7 +228,7 @@ def _api(s: Settings) -> Iterator[Problem]:
             f"it is more than apiMaxTasks ({s.api_max_tasks})",
             f"pulumi config set apiMaxTasks {s.api_min_tasks}",
         )
-    if s.api_backend == "ec2" and not _ARM_INSTANCE.fullmatch(s.instance_type):
+    if "ec2" in backends and not _ARM_INSTANCE.fullmatch(s.instance_type):
         yield Problem(
             "instanceType",
             s.instance_type,
@@ -230,7 +236,7 @@ def _api(s: Settings) -> Iterator[Problem]:
             "pulumi config set instanceType t4g.small",
         )
     if s.api_image:
-        if "fargate" not in (s.api_backend, s.api_standby):
+        if "fargate" not in backends:
             yield Problem(
                 "apiImage",
                 s.api_image,
@@ -274,14 +280,14 @@ def _api(s: Settings) -> Iterator[Problem]:
 
 
 def _network(s: Settings) -> Iterator[Problem]:
-    if s.egress == "public-ip" and "ec2" in (s.api_backend, s.api_standby):
+    if s.egress == "public-ip" and "ec2" in _backends(s):
         yield Problem(
             "egress",
             s.egress,
             "only Fargate tasks may stand in public subnets; allowed are auto, nat, nat-instance, endpoints",
             "pulumi config set egress nat-instance",
         )
-    if s.egress == "endpoints" and s.api_backend == "fargate" and not _PRIVATE_ECR.match(s.api_image):
+    if s.egress == "endpoints" and "fargate" in _backends(s) and not _PRIVATE_ECR.match(s.api_image):
         yield Problem(
             "egress",
             s.egress,
