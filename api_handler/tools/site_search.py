@@ -1,8 +1,9 @@
-"""Search in the deployment's own site, from an index made when the site is deployed.
+"""Search in the deployment's own site, from an index made when the stack is deployed.
 
-``python -m api_handler.tools.site_search DIR`` prints the index of a site's
-folder; published beside the pages (or put into the artifact) it is what
-``SITE_INDEX`` names.
+The artifact carries the index of the project's ``site`` folder. ``python -m
+api_handler.tools.site_search DIR`` prints the index of another one: as ``PACKAGED``
+in the checkout it goes into the artifact instead; as a file or URL elsewhere it is
+what ``SITE_INDEX`` names.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from typing import Annotated, Any
 
 from api_handler.tools.toolbox import ToolError
 
+PACKAGED = Path(__file__).parents[1] / "site-index.json"
+"""The index that comes with the package: in the artifact, not in the checkout."""
+
 MAX_INDEX = 8 * 1024 * 1024
+MAX_PAGE = 50_000
+MAX_TEXT = 3_000_000
+"""Characters of one page and bytes of all that an index holds: what is beyond is left out, so that
+neither a preview nor a cold tool grows with the site."""
+
 REFRESH_S = 300.0
 _WORD = re.compile(r"\w{2,}")
 _HIDDEN = {"script", "style", "noscript", "template", "svg", "head"}
@@ -138,10 +147,13 @@ def build_index(folder: Path) -> dict[str, Any]:
         folder: the pages as they are published; ``404.html`` and hidden names are left out.
 
     Returns:
-        ``{"pages": [{"url", "title", "text"}, ...]}``, sorted by address.
+        ``{"pages": [{"url", "title", "text"}, ...]}``, sorted by path; at most ``MAX_TEXT`` bytes of text.
     """
     pages = []
+    room = MAX_TEXT
     for path in sorted(folder.rglob("*.html")):
+        if room <= 0:
+            break
         relative = path.relative_to(folder).as_posix()
         if relative == "404.html" or any(part.startswith((".", "_")) for part in relative.split("/")):
             continue
@@ -149,7 +161,10 @@ def build_index(folder: Path) -> dict[str, Any]:
         parser.feed(path.read_text("utf-8", "replace"))
         url = "/" + relative.removesuffix("index.html")
         title = " ".join("".join(parser.title).split()) or url
-        pages.append({"url": url, "title": title, "text": " ".join(" ".join(parser.text).split())})
+        text = " ".join(" ".join(parser.text).split())[:MAX_PAGE]
+        room -= len(text.encode("utf-8", "replace"))
+        if room >= 0:
+            pages.append({"url": url, "title": title[:500], "text": text})
     return {"pages": pages}
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PACKAGE = "api_handler"
+SITE = "site"
+SITE_INDEX = f"{PACKAGE}/site-index.json"
+"""What the agents' site search reads: made of the project's ``site`` folder, unless the package has one."""
+
 WRAPPER = "bootstrap-wrapper"
 """Lambda starts this file in place of its own loop (AWS_LAMBDA_EXEC_WRAPPER); it stands at the zip's root."""
 
@@ -72,7 +77,15 @@ def _own_files(root: Path) -> dict[str, bytes]:
     wrapper = files.pop(f"{PACKAGE}/{WRAPPER}")
     # A checkout with CRLF would make the kernel look for an interpreter named "sh\r".
     files[WRAPPER] = wrapper.replace(b"\r\n", b"\n")
+    if SITE_INDEX not in files and (root / SITE).is_dir():
+        files[SITE_INDEX] = _site_index(root / SITE)
     return files
+
+
+def _site_index(folder: Path) -> bytes:
+    from api_handler.tools.site_search import build_index
+
+    return json.dumps(build_index(folder), ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
 
 
 def _tree(folder: Path) -> Iterator[tuple[str, bytes]]:

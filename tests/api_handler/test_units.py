@@ -187,6 +187,30 @@ def test_site_search(tmp_path: Path) -> None:
         SiteSearch(str(path)).search_site("plan")
 
 
+def test_site_search_finds_the_index_of_the_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def search() -> Any:
+        tools = builtin_tools(None, site_index=None, alarm_prefix="")  # type: ignore[arg-type]
+        return next(tool.function for tool in tools if tool.name == "search_site")
+
+    packaged = tmp_path / "site-index.json"
+    monkeypatch.setattr("api_handler.tools.builtin.PACKAGED", packaged)
+    with pytest.raises(ToolError, match="no index of its site"):
+        search()("backends")
+    packaged.write_text(json.dumps(build_index(Path("site"))))
+    found = search()("fargate backend")
+    assert any(page["url"].startswith("/backends/") for page in found)
+    assert all(page["passage"] for page in found)
+
+
+def test_an_index_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_handler.tools.site_search.MAX_PAGE", 100)
+    monkeypatch.setattr("api_handler.tools.site_search.MAX_TEXT", 250)
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / f"{name}.html").write_text(f"<p>{'word ' * 100}</p>")
+    pages = build_index(tmp_path)["pages"]
+    assert [(page["url"], len(page["text"])) for page in pages] == [("/a.html", 100), ("/b.html", 100)]
+
+
 def test_prices() -> None:
     nova = price_of("amazon.nova-lite-v1:0")
     assert nova.usd(input_tokens=1_000_000, output_tokens=1_000_000) == pytest.approx(0.30)

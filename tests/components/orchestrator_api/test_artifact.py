@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -283,3 +284,26 @@ def test_a_wrapper_checked_out_with_crlf_still_starts(tmp_path: Path):
     root = project(tmp_path)
     (root / "api_handler" / "bootstrap-wrapper").write_bytes(b"#!/bin/sh\r\nexec x\r\n")
     assert artifact_contents.collect(root)["bootstrap-wrapper"] == b"#!/bin/sh\nexec x\n"
+
+
+@pytest.mark.usefixtures("few")
+def test_the_artifact_carries_the_index_of_the_site(tmp_path: Path):
+    root = project(tmp_path)
+    without = artifact_contents.collect(root)
+    assert artifact_contents.SITE_INDEX not in without
+    (root / "site").mkdir()
+    (root / "site/index.html").write_text("<title>Home</title><p>Grüße \U0001f600</p>", encoding="utf-8")
+    (root / "site/404.html").write_text("<title>Away</title>")
+    with_site = artifact_contents.collect(root)
+    index = json.loads(with_site[artifact_contents.SITE_INDEX])
+    assert index == {"pages": [{"text": "Grüße \U0001f600", "title": "Home", "url": "/"}]}
+    assert {**without, artifact_contents.SITE_INDEX: with_site[artifact_contents.SITE_INDEX]} == with_site
+    # What does not show in a page changes nothing; what shows makes another artifact.
+    made = build(root)
+    (root / "site/style.css").write_text("p{}")
+    assert build(root).sha256 == made.sha256
+    (root / "site/index.html").write_text("<title>Home</title><p>New</p>")
+    assert build(root).sha256 != made.sha256
+    # An index of another site, put into the package by hand, wins.
+    (root / "api_handler/site-index.json").write_text('{"pages": []}')
+    assert artifact_contents.collect(root)[artifact_contents.SITE_INDEX] == b'{"pages": []}'
