@@ -39,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         artifact = build(ROOT)
         path = artifact.path
-        if args.output:
-            path = str(_copy(ROOT / artifact.path, Path(args.output)))
     except (ValueError, RuntimeError, OSError) as failure:
         raise OpsError(str(failure)) from failure
+    if args.output:
+        try:
+            path = str(_copy(ROOT / artifact.path, Path(args.output)))
+        except OSError as failure:
+            raise OpsError(f"-o {args.output} cannot be written: {failure.strerror}") from failure
     if args.json:
         print(json.dumps({**dataclasses.asdict(artifact), "path": path}))
         return 0

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, UsageError
+from ops.stackfiles import require_stack
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks" / "program.md"
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if rounds < 1:
         raise UsageError(f"--rounds {rounds}: at least 1")
     stack = getattr(args, "stack", "prod")
+    require_stack(ROOT, stack)
     with progress("Measuring …") as shown:
         result = measure(stack, rounds, lambda n: shown.update(f"Measuring … round {n} of {rounds}"))
     text = table(result)

@@ -123,7 +123,9 @@ def plan(stack: str, overrides: Mapping[str, str], *, offline: bool, root: Path)
     if failure is not None and (outcome.error is None or failure.configuration):
         # The settings' own message lists all problems; the engine stops at the first.
         kind = UsageError if failure.configuration else OpsError
-        outcome.error = kind("\n".join(filter(None, [str(failure), told(outcome.hidden)])))
+        given = f"Given with --set for this run: {', '.join(sorted(overrides))}." if overrides else ""
+        given = given if failure.configuration else ""
+        outcome.error = kind("\n".join(filter(None, [str(failure), told(outcome.hidden), given])))
     return outcome
 
 

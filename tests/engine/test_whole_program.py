@@ -157,7 +157,8 @@ def test_wrong_configuration_is_told_whole(capsys: pytest.CaptureFixture[str]) -
     )
     assert code == 2
     message = capsys.readouterr().err
-    for part in ("apiBackend = 'lamda'", "apiMemoryMb = 'lots'", "wav"):
+    given = "Given with --set for this run: apiBackend, apiMemoryMb, wav."
+    for part in ("apiBackend = 'lamda'", "apiMemoryMb = 'lots'", "wav", given):
         assert part in message
     assert "Traceback" not in message
 

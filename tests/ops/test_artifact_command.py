@@ -61,3 +61,10 @@ def test_a_broken_package_is_an_error_without_a_traceback(
     monkeypatch.setattr(artifact, "build", broken)
     assert main(["artifact"]) == 1
     assert capsys.readouterr().err == "error: api_handler/app.py:2: invalid syntax\n"
+
+
+def test_a_target_that_cannot_be_written_is_named(built: Path, capsys: pytest.CaptureFixture[str]):
+    (built / "file").write_text("a folder cannot be made here")
+    target = built / "file" / "out.zip"
+    assert main(["artifact", "-o", str(target)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: -o {target} cannot be written: ")

@@ -10,6 +10,7 @@ import pytest
 
 from ops.bench import program
 from ops.bench.program import LIMIT, Result, Sample, sample
+from ops.cli import main
 from ops.errors import OpsError, UsageError
 
 
@@ -102,3 +103,8 @@ def test_modules_that_are_only_registered_do_not_count():
     loaded = program.loaded_modules()
     assert "pulumi_aws.workspacesweb" in sys.modules
     assert "pulumi_aws.workspacesweb" not in loaded
+
+
+def test_an_unknown_stack_is_told_before_anything_is_measured(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "program", "--stack", "prd"]) == 2
+    assert "error: there is no stack 'prd': did you mean 'prod'" in capsys.readouterr().err
