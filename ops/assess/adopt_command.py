@@ -12,6 +12,7 @@ from ops import console
 from ops.assess.check_command import endpoint, read, request_of
 from ops.assess.model import Request, Snapshot
 from ops.assess.upgrades import UPGRADES
+from ops.assess.views import is_single_page
 from ops.errors import OpsError, UsageError, did_you_mean
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -197,9 +198,15 @@ def _check(content: Mapping[str, Any]) -> None:
 def _keys(snapshot: Snapshot) -> dict[str, str | bool]:
     """Configuration keys that follow from what is there."""
     request = snapshot.request
-    keys: dict[str, str | bool] = {"orchestrator:domain": request.domain}
+    config = snapshot["distribution"]["DistributionConfig"]
+    keys: dict[str, str | bool] = {}
+    if is_single_page(config):
+        keys["orchestrator:siteMode"] = "spa"
+    if any(snapshot["distribution"]["ARN"] in one["resourceArns"] for one in snapshot["pricing_plans"] or []):
+        keys["orchestrator:waf"] = False
     if not request.domain:
-        return {}
+        return keys
+    keys["orchestrator:domain"] = request.domain
     zones = snapshot["zones"] or []
     if len(zones) == 1:
         keys["orchestrator:hostedZoneId"] = zones[0]["Id"].removeprefix("/hostedzone/")
@@ -207,8 +214,6 @@ def _keys(snapshot: Snapshot) -> dict[str, str | bool]:
         keys["orchestrator:dnsProvider"] = "external"
     if snapshot["certificate"]:
         keys["orchestrator:certificateArn"] = snapshot["certificate"]["CertificateArn"]
-    if any(snapshot["distribution"]["ARN"] in one["resourceArns"] for one in snapshot["pricing_plans"] or []):
-        keys["orchestrator:waf"] = False
     return keys
 
 

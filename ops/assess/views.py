@@ -73,6 +73,16 @@ def default_origin(distribution_config: Mapping[str, Any]) -> Mapping[str, Any] 
     return next((one for one in origins(distribution_config) if one["Id"] == target), None)
 
 
+def is_single_page(distribution_config: Mapping[str, Any]) -> bool:
+    """Whether unknown paths get the app's page with status 200, as a single-page site has it."""
+    return any(
+        rule["ErrorCode"] in (403, 404)
+        and rule.get("ResponseCode") == "200"
+        and rule.get("ResponsePagePath") == "/index.html"
+        for rule in list_of(distribution_config, "CustomErrorResponses")
+    )
+
+
 def wanted_names(request: Request) -> tuple[str, ...]:
     """The names the stack would put on the distribution, the apex first."""
     if not request.domain:

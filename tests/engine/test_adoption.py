@@ -5,6 +5,7 @@ The stand-in finds every setup as it runs, so what the engine calls a difference
 
 from __future__ import annotations
 
+
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,11 @@ def changed(result: RunResult, type_: str) -> set[str]:
     }
 
 
+def theirs(stack: LocalStack) -> dict[str, Any]:
+    """What is sent for bucket, policy and distribution."""
+    return {one.type: one.inputs for one in stack.resources() if one.type in THEIRS}
+
+
 def lost(result: RunResult) -> list[tuple[str, str]]:
     """What would be replaced, or deleted though it ran before."""
     # A bucket that had no policy got one with an upgrade, and loses it with the upgrade.
@@ -120,6 +126,17 @@ STEPS = {
     "private bucket": {**API, "upgrades": "edge-function oac"},
     "tls": {**API, "upgrades": "edge-function oac tls http3"},
 }
+OTHERS = {
+    "error pages": ("single-page error pages", "edge-function", "edge-function error-pages"),
+    "identity": ("origin access identity", "", "oac"),
+    "cache policies": ("legacy cache settings", "", "cache-policies"),
+    "the rest": (
+        "plain HTTP allowed, IPv4, HTTP/1.1, disabled compression",
+        "",
+        "https ipv6 headers compress logging",
+    ),
+}
+"""Plan on the page to: a setup that can take it, the upgrades it has, the upgrades it gets."""
 
 
 def test_the_page_shows_the_plans_the_engine_makes(tmp_path: Path) -> None:
@@ -130,6 +147,17 @@ def test_the_page_shows_the_plans_the_engine_makes(tmp_path: Path) -> None:
     made = {}
     for name, options in STEPS.items():
         made[name] = plan_text(stack.up({"only": str(PLAIN), **options}))
+    for name, (setup, before, after) in OTHERS.items():
+        other = LocalStack(FIXTURE, "dev", tmp_path / name.replace(" ", "-"))
+        options = {**API, "only": str(list(SETUPS).index(setup))}
+        other.up({**options, "upgrades": before})
+        ran = theirs(other)
+        made[name] = plan_text(other.up({**options, "upgrades": after}))
+        assert theirs(other) != ran, name
+        # And the way back: everything is as it was.
+        back = other.up({**options, "upgrades": before})
+        assert lost(back) == [], name
+        assert theirs(other) == ran, name
     assert made == shown
 
 

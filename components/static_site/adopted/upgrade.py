@@ -200,4 +200,12 @@ def requirements(inputs: Mapping[str, Any], names: frozenset[str], bucket: str) 
             "upgrade 'error-pages' takes away what answers unknown paths: ask for 'edge-function' too, "
             "or bring the stack up with it before"
         )
+    if "error-pages" in names:
+        found += [
+            f"upgrade 'error-pages' takes away that {rule['error_code']} is answered with "
+            f"{rule['response_page_path']} and 200; the edge function answers unknown paths with /index.html "
+            "alone (siteMode spa): give the app that name first"
+            for rule in inputs.get("custom_error_responses", [])
+            if rule.get("response_code") == 200 and rule["response_page_path"] != "/index.html"
+        ]
     return found

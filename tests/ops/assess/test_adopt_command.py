@@ -124,6 +124,29 @@ def test_a_zone_elsewhere_makes_dns_external(project: Path, account: dict[Any, A
     assert "orchestrator:hostedZoneId" not in config
 
 
+@pytest.mark.parametrize(
+    ("answer", "page", "mode"),
+    [("200", "/index.html", "spa"), ("404", "/index.html", None), ("200", "/other.html", None)],
+)
+def test_a_single_page_site_says_so_to_the_edge_function(
+    project: Path, account: dict[Any, Any], answer: str, page: str, mode: str | None
+) -> None:
+    rule = {"ErrorCode": 404, "ResponsePagePath": page, "ResponseCode": answer, "ErrorCachingMinTTL": 10}
+    live(account, CustomErrorResponses=many([rule]))
+    assert adopt() == 0
+    config = yaml.safe_load((project / "Pulumi.prod.yaml").read_text())["config"]
+    assert config.get("orchestrator:siteMode") == mode
+
+
+def test_a_site_without_a_domain_gets_only_the_keys_that_fit(project: Path, account: dict[Any, Any]) -> None:
+    _plan(account)
+    live(account, Aliases=many([]), ViewerCertificate={"CloudFrontDefaultCertificate": True})
+    accepted = ("--accept", "cloudfront-plan")
+    assert main(["adopt", "--stack", "prod", "--distribution-id", ID, *accepted]) == 0
+    config = yaml.safe_load((project / "Pulumi.prod.yaml").read_text())["config"]
+    assert config == {"aws:region": "us-east-1", "orchestrator:waf": False}
+
+
 def test_names_the_certificate_covers_are_added(project: Path, account: dict[Any, Any]) -> None:
     account["acm", "DescribeCertificate"] = certificate([DOMAIN, f"*.{DOMAIN}"])
     assert adopt() == 0

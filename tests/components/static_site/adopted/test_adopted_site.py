@@ -353,6 +353,17 @@ def test_a_file_that_is_none_says_so(text: str, why: str, tmp_path: Any) -> None
         load(path, {})
 
 
+def test_the_app_of_a_single_page_site_must_have_the_name_the_function_knows() -> None:
+    asked = frozenset({"edge-function", "error-pages"})
+    assert problems(adopted("single-page error pages", upgrades=asked)) == []
+    config = SETUPS["single-page error pages"]()["config"]
+    for rule in config["CustomErrorResponses"]["Items"]:
+        rule["ResponsePagePath"] = "/app.html"
+    found = problems(adopted("single-page error pages", config=config, upgrades=asked))
+    assert ["403 is answered with /app.html and 200" in one for one in found] == [True, False]
+    assert problems(adopted("single-page error pages", config=config, upgrades=asked - {"error-pages"})) == []
+
+
 def test_an_edge_function_needs_a_free_event() -> None:
     taken = adopted("functions on request and response", upgrades=frozenset({"edge-function"}))
     assert ["viewer-request" in one for one in problems(taken)] == [True]
