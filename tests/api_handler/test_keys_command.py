@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
+from moto.secretsmanager.models import SecretsManagerBackend
 
 from api_handler import auth
 from ops.cli import main
@@ -34,16 +36,19 @@ def arn(moto_table: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
     client = boto3.client("secretsmanager", region_name="us-east-1")
     value = json.dumps([{"name": "default", "key": SEED}])
     yield client.create_secret(Name="orchestrator/dev/api-key", SecretString=value)["ARN"]
-    secretsmanager_backends.reset()
+    # A reset of moto's backend would take the tables of other tests along.
+    client.delete_secret(SecretId="orchestrator/dev/api-key", ForceDeleteWithoutRecovery=True)
 
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the API's clocks ahead by seconds."""
+    """Moves the clocks of the API's gate ahead by seconds."""
     ahead = [0.0]
-    monotonic, wall = auth.time.monotonic, auth.time.time
-    monkeypatch.setattr(auth.time, "monotonic", lambda: monotonic() + ahead[0])
-    monkeypatch.setattr(auth.time, "time", lambda: wall() + ahead[0])
+    # The gate's own, not the process's: connections and the event loop must not see an hour pass.
+    clock = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + ahead[0], time=lambda: time.time() + ahead[0]
+    )
+    monkeypatch.setattr(auth, "time", clock)
 
     def move(seconds: float) -> None:
         ahead[0] += seconds

@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.secretsmanager.models import SecretsManagerBackend, secretsmanager_backends
 
 from ops.cli import main
@@ -107,7 +108,6 @@ def account(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setattr(boto3.Session, "client", moto_clients)
     monkeypatch.setattr("ops.stackfiles.effective_config", read_once)
-    secretsmanager_backends.reset()
     lock, move = threading.RLock(), SecretsManagerBackend.update_secret_version_stage
 
     def moved(self: Any, secret_id: str, version_stage: str, **more: Any) -> Any:
@@ -119,7 +119,9 @@ def account(
 
     monkeypatch.setattr(SecretsManagerBackend, "update_secret_version_stage", moved)
     yield
-    secretsmanager_backends.reset()
+    # A reset of moto's backend takes every service's state along.
+    for backend in secretsmanager_backends[ACCOUNT_ID].values():
+        backend.secrets.clear()
 
 
 @pytest.fixture
