@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -43,9 +42,13 @@ def to_scope(event: Any, *, deadline: float, trace_id: str | None) -> tuple[Scop
         else:
             raise NotHttp("the event is no HTTP request")
         body = _body(event)
-    except (KeyError, TypeError, AttributeError, binascii.Error, UnicodeError) as error:
+        pairs = [
+            (name.lower().encode("latin-1", "replace"), value.encode("utf-8")) for name, value in headers
+        ]
+    except NotHttp:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # base64 and UTF-8 among them
         raise NotHttp(f"the event is not a whole HTTP request ({type(error).__name__})") from None
-    pairs = [(name.lower().encode("latin-1", "replace"), value.encode("utf-8")) for name, value in headers]
     if body and not any(name == b"content-length" for name, _ in pairs):
         pairs.append((b"content-length", str(len(body)).encode()))
     scope: Scope = {
