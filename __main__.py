@@ -23,11 +23,11 @@ for note in artifact.notes:
 secrets = Secrets("secrets", secrets_args(config, account_id, artifact))
 
 api = None
-if config.api_backend != "none":
+if secrets.refs is not None:
     api = OrchestratorApi("api", api_args(config, account_id, artifact, secrets.refs))
 
 routes = [Route(path_pattern="/api/*", origin=api.origin, standby=api.standby_origin)] if api else []
-site = StaticSite("site", site_args(config, account_id, routes, secrets.refs))
+site = StaticSite("site", site_args(config, account_id, routes, secrets))
 
 telemetry = api.telemetry if api else None
 monitoring = Monitoring("monitoring", monitoring_args(config, account_id, site.telemetry, telemetry, secrets))
@@ -39,6 +39,7 @@ pulumi.export("distributionId", site.distribution_id)
 pulumi.export("distributionDomain", site.distribution_domain)
 pulumi.export("keyValueStoreArn", site.key_value_store_arn)
 pulumi.export("dnsRecordsToAdd", site.dns_records_to_add)
-pulumi.export("apiKeySecretArn", secrets.refs.api_key_arn)
+if secrets.refs is not None:
+    pulumi.export("apiKeySecretArn", secrets.refs.api_key_arn)
 pulumi.export("alarmTopicArn", monitoring.topic_arn)
 pulumi.export("dashboardName", monitoring.dashboard_name)

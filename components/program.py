@@ -24,6 +24,7 @@ def secrets_args(s: Settings, account_id: pulumi.Input[str], artifact: Artifact)
     """Arguments of Secrets."""
     return SecretsArgs(
         prefix=s.secret_prefix,
+        with_api=s.api_backend != "none",
         rotation_days=s.api_key_rotation_days,
         origin_verify_generation=s.origin_verify_generation,
         customer_key=s.customer_key,
@@ -68,7 +69,7 @@ def api_args(
 
 
 def site_args(
-    s: Settings, account_id: pulumi.Input[str], routes: Sequence[Route], secrets: SecretRefs
+    s: Settings, account_id: pulumi.Input[str], routes: Sequence[Route], secrets: Secrets
 ) -> StaticSiteArgs:
     """Arguments of StaticSite; the firewall's log takes the customer key where both are in one Region."""
     common = _common(s, account_id)

@@ -38,9 +38,10 @@ class SecretsArgs:
         project, stack: for the key's alias and the log group's name.
         protect_data: protect and keep what is made, with a recovery window; else deleted at once.
         customer_key: make one customer-managed KMS key (1 USD a month); else keys owned by AWS.
+        with_api: whether the stack has an API; without one only the customer key is made, if asked for.
         rotation_days: days between two generations of the API keys; 0: no rotation.
         origin_verify_generation: raise it by one to change the value CloudFront sends.
-        artifact: the API's package, which holds the rotation function; needed with rotation.
+        artifact: the API's package, which holds the rotation function; needed with an API and rotation.
         log_retention_days: of the rotation function's log group.
         events_publish: an EventBridge rule publishes to the topic, not only the one of rotation.
         anomalies_publish: Cost Anomaly Detection publishes to the topic.
@@ -54,6 +55,7 @@ class SecretsArgs:
     stack: str
     protect_data: bool = False
     customer_key: bool = False
+    with_api: bool = True
     rotation_days: int = 0
     origin_verify_generation: int = 1
     artifact: Artifact | None = None
@@ -67,6 +69,11 @@ class SecretsArgs:
         """``source`` of rotation's events; two stacks of one account and Region do not hear each other's."""
         return f"{self.project}.{self.stack}.keys"
 
+    @property
+    def rotates(self) -> bool:
+        """Whether there are keys and they turn."""
+        return self.with_api and bool(self.rotation_days)
+
     def problems(self) -> list[str]:
         """Everything that is wrong with these arguments."""
         found = []
@@ -74,7 +81,7 @@ class SecretsArgs:
             found.append(f"prefix is '{self.prefix}'; a path without slashes at its ends is wanted")
         if self.rotation_days < 0:
             found.append(f"rotation_days is {self.rotation_days}; 0 (off) or more is allowed")
-        if self.rotation_days and self.artifact is None:
+        if self.rotates and self.artifact is None:
             found.append("rotation_days is set without artifact, which holds the rotation function")
         if self.origin_verify_generation < 1:
             found.append(f"origin_verify_generation is {self.origin_verify_generation}; 1 or more is allowed")
@@ -89,7 +96,7 @@ class Secrets(Component):
     that CloudFront and the API never disagree while it changes.
 
     Attributes:
-        refs: ARNs and the value CloudFront sends, for OrchestratorApi.
+        refs: ARNs and the value CloudFront sends, for OrchestratorApi; None without an API.
         telemetry: what Monitoring watches.
         kms_key_arn: the customer key, or None without one.
 
@@ -114,7 +121,7 @@ class Secrets(Component):
         "rotation",
     )
 
-    refs: SecretRefs
+    refs: SecretRefs | None
     telemetry: SecretsTelemetry
     kms_key_arn: pulumi.Output[str] | None
 
@@ -132,22 +139,25 @@ class Secrets(Component):
         super().__init__("Secrets", name, transforms=transforms, opts=opts)
         self._name, self._args = name, args
         self.kms_key_arn = self._customer_key() if args.customer_key else None
+        self.refs, self.telemetry = self._of_the_api() if args.with_api else (None, SecretsTelemetry())
+        self.register_outputs(
+            {
+                "api_key_arn": self.refs.api_key_arn if self.refs else None,
+                "origin_verify_arn": self.refs.origin_verify_arn if self.refs else None,
+                "kms_key_arn": self.kms_key_arn,
+            }
+        )
+
+    def _of_the_api(self) -> tuple[SecretRefs, SecretsTelemetry]:
         api_key, seeded = self._api_key()
         origin_verify, value = self._origin_verify()
-        self.refs = SecretRefs(
+        refs = SecretRefs(
             api_key_arn=api_key.arn,
             origin_verify_arn=origin_verify.arn,
             origin_verify_value=value,
             kms_key_arn=self.kms_key_arn,
         )
-        self.telemetry = self._rotation(api_key, seeded) if args.rotation_days else SecretsTelemetry()
-        self.register_outputs(
-            {
-                "api_key_arn": api_key.arn,
-                "origin_verify_arn": origin_verify.arn,
-                "kms_key_arn": self.kms_key_arn,
-            }
-        )
+        return refs, self._rotation(api_key, seeded) if self._args.rotates else SecretsTelemetry()
 
     def _customer_key(self) -> pulumi.Output[str]:
         args = self._args
@@ -162,7 +172,7 @@ class Secrets(Component):
                         account,
                         args.region,
                         prefix=f"{args.project}-{args.stack}",
-                        events=args.events_publish or bool(args.rotation_days),
+                        events=args.events_publish or args.rotates,
                         anomalies=args.anomalies_publish,
                     )
                 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.interfaces import Artifact
+from components.interfaces import Artifact, SecretsTelemetry
 from components.secrets import Secrets, SecretsArgs
 from ops.engine.recorder import walk
 from tests.components.harness import Deployment, deploy
@@ -32,9 +32,10 @@ def run(preview: bool = False, transforms: Any = None, **changes: Any) -> Deploy
 
     def build() -> dict[str, Any]:
         secrets = Secrets("secrets", SecretsArgs(**values), transforms=transforms)
+        refs = secrets.refs
         return {
-            "api_key_arn": secrets.refs.api_key_arn,
-            "value": secrets.refs.origin_verify_value,
+            "refs": refs,
+            **({"api_key_arn": refs.api_key_arn, "value": refs.origin_verify_value} if refs else {}),
             "telemetry": secrets.telemetry,
             "key": secrets.kms_key_arn,
         }
@@ -74,6 +75,17 @@ def test_minimal_makes_two_secrets_and_no_key_and_no_rotation() -> None:
         d.none(type_)
     assert d.result["telemetry"].rotation_function_name is None
     assert d.result["key"] is None
+
+
+@pytest.mark.parametrize("build", [run, full])
+def test_without_an_api_nothing_of_it_is_made(build: Any) -> None:
+    d = build(with_api=False)
+    assert d.result["refs"] is None
+    assert d.result["telemetry"] == SecretsTelemetry()
+    made = {r.type for r in d.resources if r.custom}
+    assert made == (set() if build is run else {"aws:kms/key:Key", "aws:kms/alias:Alias"})
+    for key in d.all("aws:kms/key:Key"):
+        assert "events.amazonaws.com" not in key.inputs["policy"]  # nothing turns that would be told of
 
 
 def test_the_api_key_is_seeded_once_in_the_contract_s_shape() -> None:

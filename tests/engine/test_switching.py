@@ -81,11 +81,15 @@ def test_a_switch(old: str, new: str, brought_up: Callable[[str], LocalStack]) -
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_to_the_site_alone_and_back(backend: str, brought_up: Callable[[str], LocalStack]) -> None:
-    """Without an API its table goes too; sessions and runs last a day. In production it is kept."""
+    """Without an API its table and its keys go too. In production all three are protected."""
     done = ops(brought_up(backend).preview({"apiBackend": "none"}))
     assert done["site-distribution"] == "update"
     assert {name: done.get(name) for name in OWN[backend]} == dict.fromkeys(OWN[backend], "delete")
-    assert {name for name in KEPT if done.get(name) in ("delete", "replace")} == {"api-table"}
+    assert {name for name in KEPT if done.get(name) in ("delete", "replace")} == {
+        "api-table",
+        "secrets-api-key",
+        "secrets-origin-verify",
+    }
 
 
 def test_a_switch_with_a_standby_moves_the_route_and_nothing_else(
