@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -246,6 +247,38 @@ def test_two_copies_act_as_one(copies: tuple[HttpApi, HttpApi], bedrock: LocalBe
     until(lambda: call.left_at)
     assert call.left_at - cancelled_at < 1.0
     assert len(bedrock.calls) == 1
+
+
+def test_two_copies_share_sessions_counts_and_money(
+    make_api: Callable[..., HttpApi], moto_table: str, bedrock: LocalBedrock
+) -> None:
+    keys = json.dumps(
+        [
+            {"name": f"shared-{time.time_ns()}", "key": "k-rate", "rpm": 4},
+            {"name": f"paying-{time.time_ns()}", "key": "k-money", "daily_usd": 0.05},
+        ]
+    )
+    session = f"session-{time.time_ns()}-that-is-long-enough"
+    environ = {"API_KEYS": keys, "TABLE_NAME": moto_table, "PUBLIC_CHAT": '{"session_turns": 2}'}
+    first, second = make_api(**environ), make_api(**environ)
+    # Requests a minute of one key, whichever copy they reach.
+    statuses = [api.get("/agents", key="k-rate").status for api in (first, second) * 3]
+    assert statuses == [200] * 4 + [429] * 2
+    # A conversation that goes on at the other copy, and is another key's at neither.
+    task = {"task": "one", "agent_ids": ["assistant"]}
+    made = first.post("/orchestrate", task, key="k-money").json
+    second.post("/orchestrate", {**task, "task": "two", "session_id": made["session_id"]}, key="k-money")
+    texts = [message["content"][0]["text"] for message in bedrock.calls[-1].body["messages"]]
+    assert texts == ["one", "Hello from the model", "two"]
+    # Turns of a public session.
+    body = {"message": "hi", "session_id": session}
+    chats = [api.post("/chat", body, key=None).status for api in (first, second, first, second)]
+    assert chats == [200, 200, 429, 429]
+    # Dollars a day: 0.0324 a call of nova-lite with these figures.
+    bedrock.script = lambda body, number: text_reply("dear", usage=(500_000, 10_000))
+    assert [api.post("/orchestrate", task, key="k-money").status for api in (first, second)] == [200, 200]
+    for api in (first, second):
+        assert api.post("/orchestrate", task, key="k-money").code == "daily_budget_reached"
 
 
 def test_a_lost_worker_is_found_out(
