@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pulumi
 import pytest
+from pulumi.runtime import resource
 from pulumi_aws import s3, sns
 
 from components.component import Component, protection
@@ -64,6 +65,34 @@ def test_an_error_in_an_apply_reaches_the_test() -> None:
 
     with pytest.raises(KeyError):
         deploy(fails)
+
+
+def test_what_an_apply_makes_of_what_an_apply_made_is_awaited() -> None:
+    def chain() -> None:
+        first = Box("first").bucket.arn
+        second = first.apply(lambda _: Box("second").bucket.arn)
+        second.apply(lambda _: Box("third").bucket.arn).apply(lambda arn: pulumi.export("last", arn))
+
+    run = deploy(chain)
+    assert [r.name for r in run.all("aws:s3/bucket:Bucket")] == [
+        "first-bucket",
+        "second-bucket",
+        "third-bucket",
+    ]
+
+
+def test_the_sdk_is_as_it_was_after_a_run_and_after_a_failed_one() -> None:
+    real = resource._get_stack_trace
+
+    def fails() -> None:
+        assert resource._get_stack_trace is not real
+        raise LookupError
+
+    deploy(lambda: Box("box"))
+    assert resource._get_stack_trace is real
+    with pytest.raises(LookupError):
+        deploy(fails)
+    assert resource._get_stack_trace is real
 
 
 def test_an_unexpected_lookup_is_an_error() -> None:
