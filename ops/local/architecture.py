@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.errors import OpsError
-from ops.local import policies
+from ops.local import policies, shortcomings
 from ops.local.patterns import matches, normalized
 from ops.local.policies import Forwarding, HeadersPolicy
 
@@ -24,6 +24,7 @@ BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 CACHE_POLICY = "aws:cloudfront/cachePolicy:CachePolicy"
 REQUEST_POLICY = "aws:cloudfront/originRequestPolicy:OriginRequestPolicy"
 HEADERS_POLICY = "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy"
+LOG_DELIVERY = "aws:cloudwatch/logDelivery:LogDelivery"
 SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 (a type token)
 SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105
 
@@ -201,7 +202,7 @@ class _Reader:
             },
             store_keys=self._store_keys(),
             api_keys=self._api_keys(),
-            warnings=tuple(self.warnings),
+            warnings=tuple(dict.fromkeys(self.warnings)),
             comment=str(inputs.get("comment") or ""),
         )
 
@@ -211,8 +212,7 @@ class _Reader:
         vpc = planned.get("vpcOriginConfig")
         timeouts = custom or vpc or {}
         bucket = "" if custom or vpc else domain.split(".s3.")[0].split(".s3-")[0]
-        if planned.get("originShield", {}).get("enabled"):
-            self.warnings.append(f"origin shield of {planned['originId']} is not imitated")
+        self.warnings += shortcomings.of(shortcomings.ORIGIN, planned, str(planned["originId"]))
         return Origin(
             id=str(planned["originId"]),
             domain=domain,
@@ -228,19 +228,10 @@ class _Reader:
         functions: dict[str, EdgeFunction] = {}
         for association in planned.get("functionAssociations") or []:
             functions[str(association["eventType"])] = self._function(str(association["functionArn"]))
-        if "viewer-response" in functions:
-            self.warnings.append(f"the viewer-response function on {pattern} is not run")
-        if planned.get("lambdaFunctionAssociations"):
-            self.warnings.append(f"Lambda@Edge on {pattern} is not run")
-        if planned.get("forwardedValues"):
-            self.warnings.append(
-                f"legacy forwarded values on {pattern} are not followed: nothing is forwarded"
-            )
-        if planned.get("trustedKeyGroups") or planned.get("trustedSigners"):
-            self.warnings.append(f"signed URLs and cookies on {pattern} are not checked")
+        self.warnings += shortcomings.of(shortcomings.BEHAVIOR, planned, pattern)
         return Behavior(
             pattern=pattern,
-            origin_id=str(planned["targetOriginId"]),
+            origin_id=self._member(str(planned["targetOriginId"])),
             viewer_protocol=str(planned["viewerProtocolPolicy"]),
             methods=frozenset(str(m) for m in planned.get("allowedMethods") or []),
             compress=bool(planned.get("compress")),
@@ -249,6 +240,13 @@ class _Reader:
             headers=self._headers_policy(planned.get("responseHeadersPolicyId"), pattern),
             viewer_request=functions.get("viewer-request"),
         )
+
+    def _member(self, target: str) -> str:
+        """The origin behind a behavior's target: of an origin group the first member."""
+        for group in self._inputs.get("originGroups") or []:
+            if group.get("originId") == target and group.get("members"):
+                return str(group["members"][0]["originId"])
+        return target
 
     def _function(self, arn: str) -> EdgeFunction:
         for resource in self._all(FUNCTION):
@@ -291,7 +289,9 @@ class _Reader:
             return policies.HEADERS_POLICIES[id_]
         for resource in self._all(HEADERS_POLICY):
             if resource.id == id_:
-                return policies.headers_policy(resource.inputs)
+                made = policies.headers_policy(resource.inputs)
+                self.warnings += shortcomings.of(shortcomings.HEADERS_POLICY, resource.inputs, made.name)
+                return made
         self.warnings.append(f"response-headers policy {id_} of {pattern} is unknown here: it adds nothing")
         return None
 
@@ -312,22 +312,12 @@ class _Reader:
         return ""
 
     def _unsupported(self) -> None:
-        inputs, warn = self._inputs, self.warnings.append
-        warn("nothing is cached: every request is a miss and reaches the origin")
-        warn("HTTP/1.1 without TLS: no HTTP/2, HTTP/3, certificate or minimum TLS version")
-        warn("compression is gzip only; CloudFront prefers Brotli")
-        if inputs.get("webAclId"):
-            warn("the firewall (web ACL) judges nothing here")
-        if (inputs.get("restrictions") or {}).get("geoRestriction", {}).get("restrictionType") not in (
-            None,
-            "none",
-        ):
-            warn("geographic restrictions are not applied")
-        if inputs.get("originGroups"):
-            warn("origin groups do not fail over")
-        if inputs.get("loggingConfig"):
-            warn("no access log is written to a bucket")
-        for origin in inputs.get("origins") or []:
+        warn = self.warnings.append
+        self.warnings += shortcomings.ALWAYS
+        self.warnings += shortcomings.of(shortcomings.DISTRIBUTION, self._inputs)
+        if self._all(LOG_DELIVERY):
+            warn("no access log is delivered")
+        for origin in self._inputs.get("origins") or []:
             if ".execute-api." in str(origin.get("domainName")):
                 warn("API Gateway itself is left out: its throttling, its limits, its own answers")
             elif origin.get("vpcOriginConfig"):

@@ -5,7 +5,6 @@ The stand-in finds every setup as it runs, so what the engine calls a difference
 
 from __future__ import annotations
 
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -59,6 +59,7 @@ def test_every_shortcoming_is_said() -> None:
         "nothing is cached: every request is a miss and reaches the origin",
         "HTTP/1.1 without TLS: no HTTP/2, HTTP/3, certificate or minimum TLS version",
         "compression is gzip only; CloudFront prefers Brotli",
+        "no access log is delivered",
         "API Gateway itself is left out: its throttling, its limits, its own answers",
     )
 
