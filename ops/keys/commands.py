@@ -39,7 +39,7 @@ def _add(args: argparse.Namespace, now: datetime) -> int:
     changed = vault_of(args).change(
         lambda present: keys.add(present, name, key, now, fields=fields), lambda after: _has(after, name, key)
     )
-    return _show_key(args, name, key, now, changed, f"{name!r} is added; the key works now")
+    return _show_key(args, name, key, now, changed, f"{name!r} is added; the key works within ten seconds")
 
 
 def _rotate(args: argparse.Namespace, now: datetime) -> int:
@@ -58,7 +58,9 @@ def _rotate(args: argparse.Namespace, now: datetime) -> int:
     before = (
         f"the one before is valid until {max(ends)}" if ends else "the one before is refused within a minute"
     )
-    return _show_key(args, name, key, now, changed, f"{name!r} is rotated; the new key works now, {before}")
+    return _show_key(
+        args, name, key, now, changed, f"{name!r} is rotated; the new key works within ten seconds, {before}"
+    )
 
 
 def _revoke(args: argparse.Namespace, now: datetime) -> int:
@@ -177,7 +179,7 @@ def _show_key(
         raise OpsError(
             f"{told}, but it could not be printed: nobody has seen it. Make another one: {_again(args, name)}"
         ) from None
-    console.say(f"{told}. It is shown this once; keep it where secrets are kept.")
+    console.say(f"{told}. The key is shown this once; keep it where secrets are kept.")
     return _remarks(changed, "look with `keys list` before you hand it out")
 
 

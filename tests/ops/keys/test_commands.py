@@ -33,7 +33,7 @@ def test_add_prints_the_key_alone_and_once(secret: Secret, keys: Keys) -> None:
     assert ran.code == 0
     key = ran.out.removesuffix("\n")
     assert KEY.fullmatch(key)
-    assert "'laptop' is added; the key works now" in ran.err
+    assert "'laptop' is added; the key works within ten seconds" in ran.err
     assert key not in ran.err
     default, laptop = secret.entries()
     assert default == SEEDED[0]
