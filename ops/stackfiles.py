@@ -13,6 +13,8 @@ import yaml
 from ops.encrypted import readable
 from ops.errors import UsageError
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def stack_names(root: Path) -> list[str]:
     """The stacks that have a file, sorted."""
@@ -25,7 +27,7 @@ def stack_names(root: Path) -> list[str]:
 
 def project_name(root: Path) -> str:
     """``name`` of Pulumi.yaml."""
-    return str(_read(root / "Pulumi.yaml").get("name", ""))
+    return str(read_mapping(root / "Pulumi.yaml").get("name", ""))
 
 
 def effective_config(root: Path, stack: str, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -71,14 +73,14 @@ def encrypted_keys(root: Path, stack: str, overrides: Mapping[str, str]) -> tupl
 
 def declarations(root: Path) -> dict[str, Any]:
     """``namespace:key`` to its declaration in Pulumi.yaml, or to its value where that is all there is."""
-    project = _read(root / "Pulumi.yaml")
+    project = read_mapping(root / "Pulumi.yaml")
     name = str(project.get("name", ""))
     return {qualify(key, name): entry for key, entry in (project.get("config") or {}).items()}
 
 
 def _own(root: Path, stack: str) -> dict[str, Any]:
     """The configuration of the stack file itself."""
-    config = _read(root / f"Pulumi.{stack}.yaml").get("config") or {}
+    config = read_mapping(root / f"Pulumi.{stack}.yaml").get("config") or {}
     if not isinstance(config, Mapping):
         raise UsageError(f"Pulumi.{stack}.yaml: `config` must be a mapping of keys to values")
     name = project_name(root)
@@ -112,12 +114,18 @@ def qualify(key: str, project: str) -> str:
     return key if ":" in key else f"{project}:{key}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file of the project that holds a mapping, or nothing.
+
+    Raises:
+        UsageError: it is missing, no YAML, or holds something else.
+    """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # libyaml where PyYAML was built with it: nine times as fast, and the files are read many times a run.
+        data = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - both are safe loaders
     except FileNotFoundError:
         raise UsageError(f"{path.name} is missing in {path.parent}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {error}") from None
     if data is None:
         return {}

@@ -15,7 +15,8 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
+from ops.errors import UsageError
+from ops.stackfiles import read_mapping
 
 _IMDS = "http://169.254.169.254/latest"
 _IMDS_TIMEOUT_S = 0.5
@@ -77,9 +78,8 @@ def pulumi_backend(root: Path, environment: Mapping[str, str] | None = None) -> 
     env = os.environ if environment is None else environment
     if env.get("PULUMI_BACKEND_URL"):
         return env["PULUMI_BACKEND_URL"]
-    with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
-        project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
-        url = (project.get("backend") or {}).get("url")
+    with contextlib.suppress(UsageError, AttributeError):
+        url = (read_mapping(root / "Pulumi.yaml").get("backend") or {}).get("url")
         if url:
             return str(url)
     home = env.get("PULUMI_CREDENTIALS_PATH") or env.get("PULUMI_HOME")

@@ -12,8 +12,9 @@ import yaml
 
 from ops.encrypted import readable
 from ops.errors import UsageError
-from ops.stackfiles import declarations, project_name, qualify, require_stack
+from ops.stackfiles import declarations, project_name, qualify, read_mapping, require_stack
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _KEYS_OF_THE_BACKEND = ("encryptionsalt", "secretsprovider", "encryptedkey", "environment")
 
 
@@ -48,8 +49,8 @@ def prepare(
         UsageError: no such stack, or an override that is no value of the declared type.
     """
     require_stack(root, stack)
-    project = _load(root / "Pulumi.yaml")
-    settings = _load(root / f"Pulumi.{stack}.yaml")
+    project = read_mapping(root / "Pulumi.yaml")
+    settings = read_mapping(root / f"Pulumi.{stack}.yaml")
     config = dict(settings.get("config") or {})
     hidden: tuple[str, ...] = ()
     over = typed_overrides(project, project_name(root), overrides)
@@ -120,15 +121,6 @@ def _typed(kind: str, text: str) -> Any:
     return value if fits else text
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{path.name} cannot be read: {problem}") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"{path.name} holds no mapping at its top")
-    return data
-
-
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(dict(data), sort_keys=False), encoding="utf-8")
+    text = yaml.dump(dict(data), Dumper=_DUMPER, sort_keys=False)
+    path.write_text(text, encoding="utf-8")
