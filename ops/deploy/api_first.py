@@ -55,13 +55,15 @@ def bring_up(
     if not url:
         raise OpsError(f"stack {stack!r} has no output url to check the API at; the site was left alone")
     key = (api_key or key_of)(found)
-    wrong = _wait(url, key, http or Http(timeout_s=30.0), timeout_s, sleep)
+    wrong = _wait(stack, url, key, http or Http(timeout_s=30.0), timeout_s, sleep)
     if wrong:
         raise OpsError(f"the API is not healthy after {timeout_s:.0f} s ({wrong}), the site was left alone")
     ui.say("The API is healthy.")
 
 
-def _wait(url: str, key: str, http: Http, timeout_s: float, sleep: Callable[[float], None]) -> str:
+def _wait(
+    stack: str, url: str, key: str, http: Http, timeout_s: float, sleep: Callable[[float], None]
+) -> str:
     headers = {"host": url.split("://", 1)[-1], "x-api-key": key, "accept": "application/json"}
     deadline = time.monotonic() + timeout_s
     while True:
@@ -73,7 +75,10 @@ def _wait(url: str, key: str, http: Http, timeout_s: float, sleep: Callable[[flo
         else:
             wrong = _wrong(answer)
             if answer.status == 401:
-                return f"{wrong}: the key is refused; set API_KEY, or look with `python -m ops keys list`"
+                return (
+                    f"{wrong}: the key is refused; set API_KEY, or look with `python -m ops keys list "
+                    f"--stack {stack}`"
+                )
         if not wrong or time.monotonic() >= deadline:
             return wrong
         # A deep answer is cached for 30 s, a failed one too.
@@ -88,7 +93,7 @@ def _wrong(answer: Response) -> str:
 
 
 def key_of(outputs: Mapping[str, Any]) -> str:
-    """A key of the API: ``API_KEY``, else the newest of the stack's secret.
+    """A key of the API: ``API_KEY``, else the newest of a name in the stack's secret, better without limits.
 
     Raises:
         OpsError: there is none that can be read.
@@ -104,8 +109,11 @@ def key_of(outputs: Mapping[str, Any]) -> str:
     try:
         client = boto3.client("secretsmanager", region_name=arn.split(":")[3])
         entries = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
-        keys = [str(entry["key"]) for entry in entries if not entry.get("expires_at")]
-    except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as failure:
+        lasting = [entry for entry in entries if not entry.get("expires_at")]
+        # The newest of a name stands first. Asking must not use up what a client may ask.
+        lasting.sort(key=lambda entry: bool(entry.get("rpm") or entry.get("daily_usd")))
+        keys = [str(entry["key"]) for entry in lasting]
+    except (BotoCoreError, ClientError, AttributeError, ValueError, KeyError, TypeError) as failure:
         # The message of a parser may quote what it read.
         kind = type(failure).__name__
         raise OpsError(
@@ -113,7 +121,7 @@ def key_of(outputs: Mapping[str, Any]) -> str:
         ) from None
     if not keys:
         raise OpsError(f"{arn} holds no key without an end: set API_KEY; the site was left alone")
-    return keys[-1]
+    return keys[0]
 
 
 def _engine_up(stack: str) -> int:

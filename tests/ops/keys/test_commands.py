@@ -7,10 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from api_handler.auth import parse_keys
 from ops.cli import main
+from ops.deploy.api_first import key_of
+from ops.errors import OpsError
 from tests.ops.keys.conftest import NAME, SEED, SEEDED, Keys, Secret
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{42}")
@@ -304,6 +307,26 @@ def test_a_name_that_is_not_there(secret: Secret, keys: Keys, action: str) -> No
     assert (ran.code, ran.out) == (2, "")
     assert "there is no key named 'defualt' (did you mean 'default'?); the names are: 'default'" in ran.err
     assert secret.entries() == SEEDED
+
+
+def test_a_deployment_asks_with_a_key_that_lasts(
+    secret: Secret, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boto3, "client", boto3.Session().client)
+    arn = secret.client.describe_secret(SecretId=NAME)["ARN"]
+    assert keys("add", "billing", "--rpm", "1").code == 0
+    assert keys("add", "lent", "--expires", "1d").code == 0
+    newest = keys("rotate", "default").out.strip()
+    assert key_of({"apiKeySecretArn": arn}) == newest
+    assert keys("revoke", "default", "--yes").code == 0
+    assert key_of({"apiKeySecretArn": arn}) == secret.entries()[0]["key"]
+    assert keys("revoke", "billing", "--yes").code == 0
+    with pytest.raises(OpsError, match="holds no key without an end"):
+        key_of({"apiKeySecretArn": arn})
+    for foreign in ({"a": 1}, ["x"], 5):
+        secret.put(foreign)
+        with pytest.raises(OpsError, match="the API key cannot be read from"):
+            key_of({"apiKeySecretArn": arn})
 
 
 # --- where the secret is
