@@ -9,8 +9,8 @@ import argparse
 
 _EPILOG = """\
 A key is printed once, on stdout and alone, so that `API_KEY=$(python -m ops keys add laptop)` keeps it
-out of the screen and the shell's history. It works at once (the API looks again, at most every ten
-seconds, before it refuses a key it does not know); a revoked one is refused within a minute.
+off the screen and out of the shell's history. It works within ten seconds; a revoked one is refused
+within a minute. What two people change at once is kept: neither change undoes the other.
 
 Exit codes: 0 done; 1 AWS refused it, or the secret holds something else than keys; 2 wrong usage: no such
 stack, secret or name, a name that is taken, the last key, a missing --yes.
