@@ -52,7 +52,22 @@ def arguments(*, key: str | None = None, **changes: Any) -> OrchestratorApiArgs:
 def run(
     *, preview: bool = False, transforms: Any = None, key: str | None = None, **changes: Any
 ) -> Deployment:
-    """The component, made."""
+    """The component, made; the same arguments once for all tests: nobody changes a Deployment."""
+    if transforms:
+        return run_anew(preview=preview, transforms=transforms, key=key, **changes)
+    name = repr((preview, key, sorted(changes.items())))
+    if name not in _MADE:
+        _MADE[name] = run_anew(preview=preview, key=key, **changes)
+    return _MADE[name]
+
+
+_MADE: dict[str, Deployment] = {}
+
+
+def run_anew(
+    *, preview: bool = False, transforms: Any = None, key: str | None = None, **changes: Any
+) -> Deployment:
+    """The component, made now: for tests that changed what it is made by."""
 
     def build() -> dict[str, Any]:
         api = OrchestratorApi("api", arguments(key=key, **changes), transforms=transforms)

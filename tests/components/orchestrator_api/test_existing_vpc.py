@@ -9,7 +9,7 @@ import pytest
 from components.orchestrator_api import existing_vpc
 from components.orchestrator_api.existing_vpc import SubnetFacts, default_route, problems
 from tests.components.orchestrator_api import matrix
-from tests.components.orchestrator_api.make import run
+from tests.components.orchestrator_api.make import run, run_anew
 
 VPC_ID = "vpc-0123456789abcdef0"
 
@@ -122,4 +122,4 @@ def test_a_vpc_that_does_not_suit_stops_the_program(monkeypatch: pytest.MonkeyPa
     facts = [subnet(1, "a"), subnet(2, "a", route="")]
     monkeypatch.setattr(existing_vpc, "read", lambda *_: (facts, True))
     with pytest.raises(ValueError, match="two Availability Zones are wanted"):
-        run(backend="ec2", **matrix.VPC)
+        run_anew(backend="ec2", **matrix.VPC)

@@ -15,6 +15,7 @@ from tests.components.orchestrator_api.make import (
     ORIGIN_VERIFY_ARN,
     ORIGIN_VERIFY_VALUE,
     run,
+    run_anew,
 )
 
 
@@ -213,11 +214,11 @@ def test_a_change_of_what_a_deployment_copies_deploys_again(dev: Deployment, mon
     def triggers(d: Deployment) -> Any:
         return d.one("aws:apigateway/deployment:Deployment").inputs["triggers"]
 
-    assert triggers(run()) == triggers(dev)
+    assert triggers(run_anew()) == triggers(dev)
     from components.orchestrator_api import rest_api
 
     monkeypatch.setattr(rest_api, "STREAM_TIMEOUT_MS", 600_000)
-    assert triggers(run())["definition"] != triggers(dev)["definition"]
+    assert triggers(run_anew())["definition"] != triggers(dev)["definition"]
 
 
 def test_the_account_role_is_kept_for_ever_or_not_touched(dev: Deployment):
