@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from api_handler.limits import Limits
 from api_handler.model import ModelCall, Usage, estimate_tokens
@@ -51,6 +53,7 @@ class Budget:
         if deadline is not None:
             seconds = min(seconds, deadline - DEADLINE_MARGIN_S - time.time())
         self.ends_at = time.monotonic() + seconds
+        self._scopes: set[asyncio.Timeout] = set()
         self._left = limits.usd
         self._day_left = day_left
         self._reserved = 0.0
@@ -60,6 +63,22 @@ class Budget:
     def seconds_left(self) -> float:
         """Seconds of wall time left, 0 at least."""
         return max(0.0, self.ends_at - time.monotonic())
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncGenerator[None]:
+        """Do something within so many seconds and the time that is left; raises TimeoutError."""
+        async with asyncio.timeout(min(seconds, self.seconds_left())) as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
+
+    def end_now(self) -> None:
+        """The platform stops: what is in work ends as at its limit of seconds, with what there is."""
+        self.ends_at = time.monotonic()
+        for scope in self._scopes:
+            scope.reschedule(self.ends_at)
 
     def fit(self, call: ModelCall, own_left: float | None = None) -> tuple[int, float, bool]:
         """How many output tokens of a call the money allows.

@@ -104,7 +104,7 @@ class AgentLoop:
         outcome.messages = [task]
         try:
             # One clock around everything, the tools included.
-            async with asyncio.timeout(min(self._seconds, self._budget.seconds_left())):
+            async with self._budget.within(self._seconds):
                 await self._turn_after_turn(history, names)
         except LimitReached as limit:
             outcome.stop_reason = limit.reason

@@ -161,6 +161,7 @@ class Orchestrator:
         self._model = model
         self._toolbox = toolbox
         self._sessions = sessions
+        self._running: set[Budget] = set()
 
     async def work(
         self, task: Task, emit: Emit, seen: Callable[[Usage], None] = lambda usage: None
@@ -177,6 +178,18 @@ class Orchestrator:
         limits = self._request_limits(task.agents or tuple(self.registry.agents.values()))
         budget = Budget(limits, deadline=task.deadline, spend=task.spend, day_left=task.day_left)
         seen(budget.usage)
+        self._running.add(budget)
+        try:
+            return await self._work(task, budget, emit)
+        finally:
+            self._running.discard(budget)
+
+    def end_now(self) -> None:
+        """The process stops: everything in work ends as at its limit of seconds, with what there is."""
+        for budget in self._running:
+            budget.end_now()
+
+    async def _work(self, task: Task, budget: Budget, emit: Emit) -> Answer:
         agents, routed_by = task.agents, "caller"
         if not agents:
             agents, routed_by = await choose(

@@ -96,7 +96,7 @@ async def _ask_model(
     usage = Usage()
     message = None
     try:
-        async with asyncio.timeout(min(TIMEOUT_S, budget.seconds_left())), model.stream(call) as stream:
+        async with budget.within(TIMEOUT_S), model.stream(call) as stream:
             try:
                 async for _ in stream:
                     pass

@@ -26,6 +26,9 @@ from api_handler.services import build_services
 from api_handler.settings import Settings, SettingsError, load_settings
 
 GRACE_S = 30
+END_S = 2
+"""Seconds before the end of the grace time in which what still runs is ended, so that its ``end`` is sent."""
+
 HEADERS_TIMEOUT_S = 15.0
 UNREAD_BODY_S = 10.0
 MAX_HEADERS = 64 * 1024
@@ -116,7 +119,9 @@ class Server(uvicorn.Server):
             services.close()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        self._stopped_at = self._stopped_at or time.monotonic()
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            asyncio.get_running_loop().call_later(GRACE_S - END_S, self._app.services.end_now)
         super().handle_exit(sig, frame)
 
     def _grace_left(self) -> float:

@@ -153,6 +153,11 @@ class Services:
         for step in self.warm_steps():
             step()
 
+    def end_now(self) -> None:
+        """Let everything in work end with what there is: the process stops."""
+        if "orchestrator" in self.__dict__:
+            self.orchestrator.end_now()
+
     async def finish(self, seconds: float) -> None:
         """Let background work come to its end, for so many seconds."""
         if "worker" in self.__dict__:

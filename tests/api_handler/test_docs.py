@@ -22,8 +22,10 @@ from typing import Any
 
 import pytest
 
+from api_handler import registry as registry_module
 from api_handler.registry import load_registry
-from ops.bench.api_bedrock import LocalBedrock, text_reply
+from api_handler.tools import builtin
+from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import HttpApi
 from tests.api_handler.test_runs import until
 
@@ -162,13 +164,49 @@ def test_the_page(folder: Path, make_api: Callable[..., HttpApi], bedrock: Local
     assert len(bedrock.calls[1].body["messages"]) == 3
 
 
-def test_the_agent_and_the_tool(folder: Path) -> None:
+def test_ten_lines_make_an_agent_that_works(
+    folder: Path, make_api: Callable[..., HttpApi], bedrock: LocalBedrock
+) -> None:
+    lines = FILES["agents.toml"].splitlines()
+    assert lines[0] == "# file: agents.toml"
+    assert len(lines) - 1 <= 10
+    api = make_api(AGENTS_FILE=str(folder / "agents.toml"))
+    (agent,) = api.get("/agents").json["agents"]
+    assert (agent["agent_id"], agent["name"]) == ("support", "Support")
+    answer = api.post("/orchestrate", {"task": "Where is my order?"}).json
+    assert answer["results"][0]["agent_id"] == "support"
+    (call,) = bedrock.calls
+    assert call.model == "global.anthropic.claude-sonnet-5-5"
+    assert call.body["system"][0]["text"].startswith("You answer customers of the shop")
+    assert call.body["inferenceConfig"] == {"maxTokens": 800}
+    names = [tool["toolSpec"]["name"] for tool in call.body["toolConfig"]["tools"]]
+    assert names == ["search_site", "current_time"]
     registry = load_registry(FILES["agents.toml"].encode(), ("default-model",))
-    agent = registry.agents["support"]
-    assert (agent.model, agent.limits.turns) == ("global.anthropic.claude-sonnet-5-5", 4)
+    assert registry.default.limits.turns == 4
+
+
+def test_a_tool_of_ones_own_works(
+    folder: Path, make_api: Callable[..., HttpApi], bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tool = load(folder, "order_tool").TOOL
     assert tool.spec()["description"] == "Tell where an order is."
     assert tool.function(**tool.check({"number": "A-1001"})) == "shipped yesterday"
+    # As the page says: into the list, and its name into TOOL_NAMES.
+    made = builtin.builtin_tools
+    monkeypatch.setattr(builtin, "builtin_tools", lambda *given, **more: [*made(*given, **more), tool])
+    monkeypatch.setattr(registry_module, "TOOL_NAMES", (*registry_module.TOOL_NAMES, "order_status"))
+    agents = FILES["agents.toml"].replace('"current_time"', '"current_time", "order_status"')
+    (folder / "agents.toml").write_text(agents)
+    api = make_api(AGENTS_FILE=str(folder / "agents.toml"))
+    asked = [("a", "order_status", '{"number": "A-1002"}'), ("b", "order_status", '{"number": "Z"}')]
+    bedrock.script = lambda body, number: tool_reply(*asked) if number == 0 else text_reply("Being packed.")
+    answer = api.post("/orchestrate", {"task": "Where is A-1002?"}).json
+    assert answer["results"][0]["output"] == "Being packed."
+    results = [block["toolResult"] for block in bedrock.calls[1].body["messages"][-1]["content"]]
+    assert [(item["status"], item["content"][0]["text"]) for item in results] == [
+        ("success", "being packed"),
+        ("error", "there is no order 'Z'"),
+    ]
 
 
 def test_the_environment_is_told_in_full() -> None:

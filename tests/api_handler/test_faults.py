@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -268,16 +269,17 @@ def test_the_store_is_away(make_api: Any, moto_table: str, bedrock: LocalBedrock
     assert api.get("/agents").status == 200
 
 
-def start(bedrock: LocalBedrock, *arguments: str, **environ: str) -> tuple[subprocess.Popen[str], int]:
+def start(
+    bedrock: LocalBedrock, *arguments: str, command: list[str] | None = None
+) -> tuple[subprocess.Popen[str], int]:
     """The real process, on a port of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api_handler", "--port", "0", *arguments],
+        command or [sys.executable, "-m", "api_handler", "--port", "0", *arguments],
         env={
             **os.environ,
             "API_KEYS": '[{"name": "a", "key": "k"}]',
             "BEDROCK_MODELS": json.dumps([MODEL]),
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock.url,
-            **environ,
         },
         stdout=subprocess.PIPE,
         text=True,
@@ -329,6 +331,65 @@ def test_sigterm_lets_streams_finish(bedrock: LocalBedrock) -> None:
     finally:
         process.kill()
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_sigterm_under_load(bedrock: LocalBedrock) -> None:
+    """Whoever was let in gets a whole answer, also what would never end; the others are refused, not hung."""
+    bedrock.script = lambda body, number: (
+        endless()(body, number) if "never" in json.dumps(body["messages"]) else text_reply("a b c", gap_s=0.1)
+    )
+    code = "from api_handler import server as s; s.GRACE_S, s.END_S = 9, 8; s.main(['--port', '0'])"
+    process, port = start(bedrock, command=[sys.executable, "-c", code])
+    lines: list[dict[str, Any]] = []
+    # Read all along: a full pipe would stop the process.
+    reading = threading.Thread(target=lambda: lines.extend(json.loads(line) for line in process.stdout or ()))
+    reading.start()
+    try:
+        api = Process(port)
+        streams = [
+            api.stream("/orchestrate", {**BODY, "task": "never" if number % 2 else "soon"})
+            for number in range(16)
+        ]
+        run = api.post("/run", {"goal": "never"}).json
+        assert run["status"] == "pending"
+        until(lambda: len(bedrock.calls) == 17, 10)
+        answers: list[int] = []
+        refused = threading.Event()
+
+        def hammer() -> None:
+            while not refused.is_set():
+                try:
+                    answers.append(api.get("/agents").status)
+                except (OSError, http.client.HTTPException):
+                    refused.set()
+
+        hammers = [threading.Thread(target=hammer) for _ in range(4)]
+        for thread in hammers:
+            thread.start()
+        until(lambda: len(answers) > 20, 10)
+        stopped_at = time.monotonic()
+        os.kill(process.pid, signal.SIGTERM)
+        ends = [list(stream.events())[-1] for stream in streams]
+        ended_after = time.monotonic() - stopped_at
+        for thread in hammers:
+            thread.join(5)
+        assert set(answers) == {200}
+        assert {(end["type"], end["status"]) for end in ends} == {("end", "completed")}
+        assert [end.get("reason") for end in ends] == [None, "seconds"] * 8
+        assert 0.8 < ended_after < 7
+        assert process.wait(5) == 0
+        # No model goes on, and the run kept what it had.
+        until(lambda: all(call.left_at or call.done for call in bedrock.calls))
+        reading.join(5)
+        (told,) = [line for line in lines if line["event"] == "run"]
+        assert (told["status"], told["stop_reason"]) == ("completed", "seconds")
+        assert [line for line in lines if line["event"] in ("unexpected", "library", "run_failed")] == []
+    finally:
+        process.kill()
+        process.wait()
+        reading.join(5)
         assert process.stdout is not None
         process.stdout.close()
 

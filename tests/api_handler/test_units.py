@@ -270,6 +270,21 @@ def test_cache_points_stand_where_they_pay() -> None:
     assert "cachePoint" not in json.dumps(converse_request(call(system=long, model="who.knows")))
 
 
+def test_retries_prices_and_converse_have_one_place_each() -> None:
+    sources = {path.relative_to("api_handler").as_posix(): path.read_text() for path in
+               Path("api_handler").rglob("*.py")}  # fmt: skip
+
+    def places(word: str) -> list[str]:
+        return sorted(name for name, text in sources.items() if word in text)
+
+    assert places("total_max_attempts") == ["aws.py"]
+    # The rotation function is another function of the same artifact.
+    assert set(places("create_client(")) <= {"aws.py", "rotation.py"}
+    assert places("_claude(") == places("input_usd") == ["prices.py"]
+    assert places("converse_stream(") == ["bedrock.py"]
+    assert places(".converse(") == []
+
+
 def test_thoughts_are_kept_with_their_signature() -> None:
     assembler = Assembler(call())
     for delta in ({"text": "I "}, {"text": "think"}, {"signature": "sig"}):
