@@ -15,6 +15,7 @@ from ops.engine.recorder import rehearse, walk
 from ops.engine.standin.schema import check_inputs
 from ops.plan import Plan
 from tests.components import snapshots
+from tests.ops.program_plans import plan_of
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = {"domain": "yourdomain.com"}
@@ -41,17 +42,18 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
 @cache
 def planned(case: str, preview: bool = False) -> Plan:
     stack, overrides = CASES[case]
-    return rehearse(ROOT, stack, overrides, preview=preview)
+    return rehearse(ROOT, stack, overrides, preview=True) if preview else plan_of(stack, overrides)
 
 
 # The others run in CI: each runs the program twice.
+PLANS = pytest.mark.xdist_group("program plans")
 QUICK = ("dev", "prod", "prod without a domain", "site only")
 
 
 def _case(case: str, *more: object) -> object:
-    """One worker a case, which then runs the program for it once."""
-    slow = () if case in QUICK else (pytest.mark.slow,)
-    return pytest.param(case, *more, marks=(pytest.mark.xdist_group(case), *slow))
+    """One worker a case, which runs the program for it once; the quick ones where the guardrails have it."""
+    marks = (PLANS,) if case in QUICK else (pytest.mark.xdist_group(case), pytest.mark.slow)
+    return pytest.param(case, *more, marks=marks)
 
 
 every_case = pytest.mark.parametrize("case", [_case(case) for case in CASES])
@@ -157,7 +159,7 @@ def test_a_site_alone_has_nothing_of_an_api() -> None:
     assert "apiKeySecretArn" in planned("dev").exports
 
 
-@pytest.mark.xdist_group("dev")
+@PLANS
 def test_dev_protects_nothing_so_that_destroy_clears_it() -> None:
     assert [r.urn for r in planned("dev").resources if r.protect] == []
 
@@ -182,7 +184,7 @@ def test_nothing_regional_of_the_edge_leaves_us_east_1() -> None:
     assert seen == {"us-east-1", "eu-central-1"}
 
 
-@pytest.mark.xdist_group("dev")
+@PLANS
 def test_the_two_stacks_of_one_account_share_no_physical_name() -> None:
     keys = ("name", "bucket", "alarmName", "dashboardName", "family")
 
@@ -198,7 +200,7 @@ def _may_repeat(type_: str) -> bool:
     return type_ in ("aws:lambda/alias:Alias", "aws:iam/rolePolicy:RolePolicy", "aws:route53/record:Record")
 
 
-@pytest.mark.xdist_group("prod")
+@PLANS
 def test_exports_are_camel_case_and_hold_no_secret() -> None:
     exports = planned("prod").exports
     assert exports["url"] == "https://yourdomain.com"
@@ -213,7 +215,7 @@ def test_an_idle_stack_stays_under_its_price(case: str, limit: float) -> None:
     assert 0.5 < idle.total < limit
 
 
-@pytest.mark.xdist_group("prod")
+@PLANS
 def test_the_readme_says_what_the_stacks_cost_now() -> None:
     page = (ROOT / "README.md").read_text()
     made = readme.table({name: planned(name) for name in ("dev", "prod")})

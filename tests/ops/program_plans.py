@@ -1,4 +1,4 @@
-"""Plans of the project's own stacks, each made once for the tests of guardrails, cost and diagram."""
+"""Plans of the project's own stacks, each made once for the tests of the program, guardrails and cost."""
 
 from __future__ import annotations
 
