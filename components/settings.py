@@ -16,22 +16,12 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from components.forms import EGRESS, RETENTION_DAYS, WAF_RATE_LIMITS
 from components.settings_rules import Problem, check_together
 
 NAMESPACE = "orchestrator"
 
 BACKENDS = ("lambda", "fargate", "ec2", "none")
-EGRESS = ("auto", "nat", "nat-instance", "public-ip", "endpoints")
-
-# CloudWatch Logs accepts exactly these (PutRetentionPolicy, retentionInDays).
-RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
-
-HIDDEN = "[secret]"
-"""Stands in messages where an encrypted value would be."""
-_TELLING = ("secret", "password", "passphrase", "token", "credential", "header", "apikey", "api_key")
-
 HIDDEN = "[secret]"
 """Stands in messages where an encrypted value would be."""
 _TELLING = ("secret", "password", "passphrase", "token", "credential", "header", "apikey", "api_key")
@@ -141,8 +131,7 @@ KEYS: tuple[Key, ...] = (
     Key("certificateArn", "string", ""),
     Key("siteMode", "string", "static", choices=("static", "spa")),
     Key("waf", "boolean", True),
-    # AWS WAF: a rate-based rule takes 10 to 2,000,000,000.
-    Key("wafRateLimit", "integer", 1000, low=10, high=2_000_000_000),
+    Key("wafRateLimit", "integer", 1000, low=WAF_RATE_LIMITS[0], high=WAF_RATE_LIMITS[1]),
     Key("bedrockModels", "array", DEFAULT_MODELS),
     # 0: what suits the backend. Lambda 128-10,240 MB; Fargate pairs: settings_rules.py.
     Key("apiMemoryMb", "integer", 0, low=0, high=122_880),

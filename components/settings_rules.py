@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components import forms
+
 if TYPE_CHECKING:
     from components.settings import Settings
 
@@ -22,21 +24,12 @@ FARGATE_MEMORY: dict[int, tuple[int, ...]] = {
     16384: tuple(range(32768, 122880 + 1, 8192)),
 }
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_CERTIFICATE = re.compile(r"arn:aws:acm:([a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")
-_ZONE_ID = re.compile(r"Z[A-Z0-9]{1,31}")
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 # Regions of AWS's other partitions: China, GovCloud, the isolated ones, the European Sovereign Cloud.
 _ELSEWHERE = ("cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-")
 # A foundation model id or an inference profile: "anthropic.x", "us.anthropic.x", "global.amazon.x:0".
 _MODEL = re.compile(r"[a-z0-9]+(\.[a-z0-9][A-Za-z0-9-]*)+([.:][A-Za-z0-9.-]+)*")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
-_PRIVATE_ECR = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/")
 _SECRET_PREFIX = re.compile(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*")
-# AWS marks Graviton by a "g" after the generation's digit: t4g, m7gd, c8gn. a1 came before that rule.
-_WORK_HOURS = re.compile(r"([01]\d|2[0-3])-([01]\d|2[0-4]) [A-Za-z_]+(/[A-Za-z_+-]+)*")
-_ARM_INSTANCE = re.compile(r"([a-z]+\d+g[a-z]*|a1)\.[a-z0-9-]+")
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ def _region(s: Settings) -> Iterator[Problem]:
             "AWS's standard partition alone; allowed are the Regions of that, such as us-east-1",
             "pulumi config set aws:region us-east-1",
         )
-    elif not _REGION.fullmatch(s.region):
+    elif not forms.REGION.fullmatch(s.region):
         yield Problem(
             "aws:region",
             s.region,
@@ -92,7 +85,7 @@ def _names(s: Settings) -> Iterator[Problem]:
         reason = domain_fault(s.domain, s.api_subdomain)
         if reason:
             yield Problem("domain", s.domain, reason, "pulumi config set domain yourdomain.com")
-    if s.api_subdomain and not _LABEL.fullmatch(s.api_subdomain):
+    if s.api_subdomain and not forms.LABEL.fullmatch(s.api_subdomain):
         yield Problem(
             "apiSubdomain",
             s.api_subdomain,
@@ -111,7 +104,7 @@ def _names(s: Settings) -> Iterator[Problem]:
             yield Problem(
                 key, value, "it means nothing without a domain", "pulumi config set domain yourdomain.com"
             )
-    if s.hosted_zone_id and not _ZONE_ID.fullmatch(s.hosted_zone_id):
+    if s.hosted_zone_id and not forms.ZONE_ID.fullmatch(s.hosted_zone_id):
         yield Problem(
             "hostedZoneId",
             s.hosted_zone_id,
@@ -132,8 +125,7 @@ def _names(s: Settings) -> Iterator[Problem]:
             "a certificate cannot be validated in a zone hosted elsewhere, so certificateArn is wanted",
             "pulumi config set certificateArn <ARN of an issued certificate in us-east-1>",
         )
-    match = _CERTIFICATE.fullmatch(s.certificate_arn)
-    if s.certificate_arn and (match is None or match.group(1) != "us-east-1"):
+    if s.certificate_arn and not forms.CERTIFICATE.fullmatch(s.certificate_arn):
         yield Problem(
             "certificateArn",
             s.certificate_arn,
@@ -163,7 +155,7 @@ def domain_fault(domain: str, api_subdomain: str = "api") -> str:
     if "*" in domain:
         return "no wildcard is allowed"
     labels = domain.split(".")
-    if len(domain) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(domain) > 253 or len(labels) < 2 or not all(forms.LABEL.fullmatch(label) for label in labels):
         return "it is not a domain name"
     if labels[-1].isdigit():
         return "an address is no domain name"
@@ -228,7 +220,7 @@ def _api(s: Settings) -> Iterator[Problem]:
             f"it is more than apiMaxTasks ({s.api_max_tasks})",
             f"pulumi config set apiMaxTasks {s.api_min_tasks}",
         )
-    if "ec2" in backends and not _ARM_INSTANCE.fullmatch(s.instance_type):
+    if "ec2" in backends and not forms.ARM_INSTANCE.fullmatch(s.instance_type):
         yield Problem(
             "instanceType",
             s.instance_type,
@@ -259,11 +251,11 @@ def _api(s: Settings) -> Iterator[Problem]:
             "there is nothing to stand by for with apiBackend none",
             f"pulumi config set apiBackend {s.api_standby}",
         )
-    if s.api_work_hours and not _WORK_HOURS.fullmatch(s.api_work_hours):
+    if s.api_work_hours and forms.work_hours(s.api_work_hours) is None:
         yield Problem(
             "apiWorkHours",
             s.api_work_hours,
-            "two-digit hours and a time zone are wanted, START-STOP ZONE",
+            "two-digit hours, the later one last, and a time zone are wanted, START-STOP ZONE",
             "pulumi config set apiWorkHours '08-18 Europe/Berlin'",
         )
     elif s.api_work_hours and s.protect_data:
@@ -287,7 +279,11 @@ def _network(s: Settings) -> Iterator[Problem]:
             "only Fargate tasks may stand in public subnets; allowed are auto, nat, nat-instance, endpoints",
             "pulumi config set egress nat-instance",
         )
-    if s.egress == "endpoints" and "fargate" in _backends(s) and not _PRIVATE_ECR.match(s.api_image):
+    if (
+        s.egress == "endpoints"
+        and "fargate" in _backends(s)
+        and not forms.PRIVATE_IMAGE.fullmatch(s.api_image)
+    ):
         yield Problem(
             "egress",
             s.egress,
@@ -328,7 +324,7 @@ def _network(s: Settings) -> Iterator[Problem]:
 
 
 def _operations(s: Settings) -> Iterator[Problem]:
-    if s.alarm_email and not _EMAIL.fullmatch(s.alarm_email):
+    if s.alarm_email and not forms.EMAIL.fullmatch(s.alarm_email):
         yield Problem(
             "alarmEmail",
             s.alarm_email,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from components.iam import Statement, allow_principal
+
 Publisher = Literal["cloudwatch", "events", "budgets", "costalerts"]
 EDGE_REGION = "us-east-1"
 
@@ -27,7 +29,7 @@ def publishers(region: str, home: str, *, events: bool, anomalies: bool) -> tupl
 
 def topic_key_statements(
     who: Sequence[Publisher], *, account_id: str, region: str, prefix: str
-) -> list[dict[str, Any]]:
+) -> list[Statement]:
     """What the policy of a customer-managed key needs so that ``who`` may publish to a topic under it.
 
     Without them a message is dropped in silence.
@@ -38,33 +40,29 @@ def topic_key_statements(
             how the names of the stack's alarms begin.
     """
     return [
-        {
-            "Sid": f"TopicFor{service}",
-            "Effect": "Allow",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": "*",
-            **only_from(service, account_id, region, prefix),
-        }
+        allow_principal(
+            f"TopicFor{service}",
+            {"Service": f"{service}.amazonaws.com"},
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            ["*"],
+            only_from(service, account_id, region, prefix),
+        )
         for service in who
     ]
 
 
-def only_from(service: Publisher, account_id: str, region: str, prefix: str) -> dict[str, Any]:
-    """The condition that holds a publisher to this account's own sources, as a part of a statement."""
+def only_from(
+    service: Publisher, account_id: str, region: str, prefix: str
+) -> dict[str, dict[str, Any]] | None:
+    """The condition that holds a publisher to this account's own sources; None where there can be none."""
     if service == "events":
         # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": its calls, to KMS
         # as well, carry neither source, and a condition would drop every message in silence.
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
-        return {}
+        return None
     source = {
         "cloudwatch": f"arn:aws:cloudwatch:{region}:{account_id}:alarm:{prefix}-*",
         "budgets": f"arn:aws:budgets::{account_id}:*",
         "costalerts": f"arn:aws:ce::{account_id}:anomalysubscription/*",
     }[service]
-    return {
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": account_id},
-            "ArnLike": {"aws:SourceArn": source},
-        }
-    }
+    return {"StringEquals": {"aws:SourceAccount": account_id}, "ArnLike": {"aws:SourceArn": source}}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components import forms
 from components.interfaces import ApiTelemetry, SecretsTelemetry, SiteTelemetry
 
 
@@ -67,7 +68,7 @@ class MonitoringArgs:
 def problems(args: MonitoringArgs) -> list[str]:
     """All that is wrong with the arguments; empty when nothing is."""
     found: list[str] = []
-    if args.alarm_email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", args.alarm_email):
+    if args.alarm_email and not forms.EMAIL.fullmatch(args.alarm_email):
         found.append(
             f"alarm_email is {args.alarm_email!r}; allowed: one address such as ops@example.com, or ''"
         )
@@ -88,6 +89,7 @@ def problems(args: MonitoringArgs) -> list[str]:
             "which "
             "the budget and the anomaly monitor find their costs"
         )
-    if args.log_retention_days < 1:
-        found.append(f"log_retention_days is {args.log_retention_days}; allowed: 1 or more")
+    if args.log_retention_days not in forms.RETENTION_DAYS:
+        allowed = ", ".join(map(str, forms.RETENTION_DAYS))
+        found.append(f"log_retention_days is {args.log_retention_days}; allowed: {allowed}")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from components.iam import allow_principal, document
 from components.topic_publishers import (
     EDGE_REGION,
     Publisher,
@@ -32,28 +33,25 @@ def topic_policy(
         The policy document. Budgets: https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
         anomalies: https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html
     """
-    statements: list[dict[str, Any]] = [
-        {
-            "Sid": f"PublishFrom{service}",
-            "Effect": "Allow",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            **only_from(service, account_id, region, prefix),
-        }
+    allowed = [
+        allow_principal(
+            f"PublishFrom{service}",
+            {"Service": f"{service}.amazonaws.com"},
+            ["sns:Publish"],
+            [topic_arn],
+            only_from(service, account_id, region, prefix),
+        )
         for service in who
     ]
-    statements.append(
-        {
-            "Sid": "DenyWithoutTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    )
-    return {"Version": "2012-10-17", "Statement": statements}
+    without_tls = {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": topic_arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return document(*allowed, without_tls)
 
 
 def edge_key_policy(who: Sequence[Publisher], *, account_id: str, prefix: str) -> dict[str, Any]:
@@ -62,16 +60,7 @@ def edge_key_policy(who: Sequence[Publisher], *, account_id: str, prefix: str) -
     Args:
         who, account_id, prefix: as for ``topic_policy``.
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "AccountAdministers",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
-                "Action": "kms:*",
-                "Resource": "*",
-            },
-            *topic_key_statements(who, account_id=account_id, region=EDGE_REGION, prefix=prefix),
-        ],
-    }
+    return document(
+        allow_principal("AccountAdministers", {"AWS": f"arn:aws:iam::{account_id}:root"}, ["kms:*"], ["*"]),
+        *topic_key_statements(who, account_id=account_id, region=EDGE_REGION, prefix=prefix),
+    )

@@ -9,8 +9,6 @@ import pulumi
 
 from components.interfaces import Artifact, SecretRefs
 
-EGRESS = ("auto", "nat", "nat-instance", "public-ip", "endpoints")
-
 
 @dataclass(frozen=True, kw_only=True)
 class OrchestratorApiArgs:
@@ -29,7 +27,7 @@ class OrchestratorApiArgs:
         cpu: CPU units of a Fargate task, 1024 are one vCPU; 0: 256.
         min_tasks, max_tasks: bounds of the Fargate service.
         instance_type: of the EC2 backend; Graviton only, the artifact's byte code aside everything is arm64.
-        egress: how Fargate and EC2 reach AWS, one of ``EGRESS``; see docs/backends.md.
+        egress: how Fargate and EC2 reach AWS, one of ``forms.EGRESS``; see docs/backends.md.
         vpc_id, subnet_ids: an existing VPC and its private subnets in two Availability Zones.
         image: container image by digest for Fargate, instead of the artifact.
         max_concurrency: reserved concurrency of the function, and the other backends' cap; 0: none.

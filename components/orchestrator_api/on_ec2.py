@@ -14,6 +14,7 @@ from typing import ClassVar
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, ssm
 
+from components import forms
 from components.iam import allow, assume_role, document
 from components.interfaces import ApiOrigin, ApiTelemetry, InstanceTelemetry
 from components.orchestrator_api import instance_setup
@@ -85,11 +86,7 @@ class OnEc2:
     @staticmethod
     def problems(args: OrchestratorApiArgs) -> list[str]:
         """What of ``args`` an instance cannot be made with."""
-        family = args.instance_type.partition(".")[0]
-        # Graviton families carry a g after the generation: t4g, m7g, c8gd.
-        digits = "".join(c if c.isdigit() else " " for c in family).split()
-        suffix = family.rsplit(digits[-1], 1)[1] if digits else ""
-        if not suffix.startswith("g") or "." not in args.instance_type:
+        if not forms.ARM_INSTANCE.fullmatch(args.instance_type):
             return [
                 f"instance_type is {args.instance_type!r}; a Graviton type is wanted, such as "
                 f"{DEFAULT_TYPE}: the image is for arm64"

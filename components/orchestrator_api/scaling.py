@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pulumi
 from pulumi_aws import appautoscaling, cloudwatch, ecs
 
+from components import forms
 from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.load_balancer import LoadBalancer
 from components.orchestrator_api.maker import Maker
@@ -25,17 +24,12 @@ CHILDREN = (
     "rollback-unhealthy",
 )
 
-_WORK_HOURS = re.compile(
-    r"(?P<start>[01]\d|2[0-3])-(?P<stop>[01]\d|2[0-4]) (?P<zone>[A-Za-z_]+(/[A-Za-z_+-]+)*)"
-)
-
 
 def problems(args: OrchestratorApiArgs) -> list[str]:
     """What is wrong with ``work_hours``."""
     if not args.work_hours:
         return []
-    match = _WORK_HOURS.fullmatch(args.work_hours)
-    if match is None or int(match["start"]) >= int(match["stop"]):
+    if forms.work_hours(args.work_hours) is None:
         return [
             f"work_hours is {args.work_hours!r}; wanted is START-STOP ZONE with two-digit hours, such as "
             "08-18 Europe/Berlin"
@@ -83,9 +77,9 @@ def scale(make: Maker, cluster: ecs.Cluster, service: ecs.Service, balancer: Loa
             ),
             opts=make.child(key),
         )
-    match = _WORK_HOURS.fullmatch(args.work_hours)
-    if match is not None:
-        _work_hours(make, target, int(match["start"]), int(match["stop"]), match["zone"])
+    hours = forms.work_hours(args.work_hours)
+    if hours is not None:
+        _work_hours(make, target, *hours)
 
 
 def _work_hours(make: Maker, target: appautoscaling.Target, start: int, stop: int, zone: str) -> None:

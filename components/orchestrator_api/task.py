@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
+from components import forms
 from components.iam import Statement, allow
 from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.artifact_store import StoredArtifact
@@ -29,19 +29,16 @@ STOP_S = 60
 USER = "65534:65534"
 
 _SCRIPTS = Path(__file__).with_name("userdata")
-_PRIVATE_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^@:]+)@sha256:[0-9a-f]{64}"
-)
 
 
 def is_private_ecr(image: str) -> bool:
     """Whether an image is one by digest in a private ECR repository."""
-    return _PRIVATE_ECR.fullmatch(image) is not None
+    return forms.PRIVATE_IMAGE.fullmatch(image) is not None
 
 
 def pull_statements(args: OrchestratorApiArgs) -> list[Statement]:
     """Pulling the configured image from its private repository; nothing for a public one."""
-    match = _PRIVATE_ECR.fullmatch(args.image)
+    match = forms.PRIVATE_IMAGE.fullmatch(args.image)
     if match is None:
         return []
     repository = f"arn:aws:ecr:{match['region']}:{match['account']}:repository/{match['name']}"

@@ -10,30 +10,16 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components import forms
 from components.interfaces import Route
 
 if TYPE_CHECKING:
     from components.static_site.adoption import Adopted
 
-LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
-"""Days CloudWatch Logs can keep a log group:
-https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
-
-WAF_RATE_LIMITS = (10, 2_000_000_000)
-"""Least and most requests of a rate-based rule:
-https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-high-level-settings.html"""
-
 SITE_ORIGIN_ID = "site"
 """Origin id of the bucket within the distribution; routes may not use it."""
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?=[a-z0-9-]*[a-z]){_LABEL}")
-_ZONE_ID = re.compile(r"Z[A-Z0-9]{1,31}")
-_CERTIFICATE = re.compile(r"arn:aws(?:-[a-z]+)*:acm:us-east-1:\d{12}:certificate/[A-Za-z0-9-]+")
 _PATTERN = re.compile(r"/(?:[A-Za-z0-9_.$~'\"@:+&-]+/)*\*")
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +102,7 @@ def problems(args: StaticSiteArgs) -> list[str]:
 
 def _domain_problems(args: StaticSiteArgs) -> list[str]:
     found = []
-    if args.domain and (not _DOMAIN.fullmatch(args.domain) or len(args.domain) > 253):
+    if args.domain and (not forms.DOMAIN.fullmatch(args.domain) or len(args.domain) > 253):
         found.append(
             f"domain {args.domain!r} is no domain: give a name in lower case without scheme, port or "
             "trailing dot, such as 'example.com' (international names as xn--…), or '' for none"
@@ -125,17 +111,17 @@ def _domain_problems(args: StaticSiteArgs) -> list[str]:
         found.append(
             f"domain {args.domain!r} must be the apex: give {args.domain[4:]!r}, 'www' is for www_redirect"
         )
-    if args.api_subdomain and not re.fullmatch(_LABEL, args.api_subdomain):
+    if args.api_subdomain and not forms.LABEL.fullmatch(args.api_subdomain):
         found.append(f"api_subdomain {args.api_subdomain!r} must be one label such as 'api', or '' for none")
     if args.api_subdomain == "www" and args.www_redirect:
         found.append(
             "api_subdomain 'www' is the name that redirects: choose another, or set www_redirect to false"
         )
-    if args.hosted_zone_id and not _ZONE_ID.fullmatch(args.hosted_zone_id):
+    if args.hosted_zone_id and not forms.ZONE_ID.fullmatch(args.hosted_zone_id):
         found.append(
             f"hosted_zone_id {args.hosted_zone_id!r} must be an id such as 'Z0123456789ABCDEFGHIJ', or ''"
         )
-    if args.certificate_arn and not _CERTIFICATE.fullmatch(args.certificate_arn):
+    if args.certificate_arn and not forms.CERTIFICATE.fullmatch(args.certificate_arn):
         found.append(
             f"certificate_arn {args.certificate_arn!r} must be the ARN of an ACM certificate in us-east-1, "
             "the only Region CloudFront takes one from"
@@ -161,18 +147,18 @@ def _choice_problems(args: StaticSiteArgs) -> list[str]:
     found = []
     if args.site_mode not in ("static", "spa"):
         found.append(f"site_mode {args.site_mode!r} must be 'static' or 'spa'")
-    least, most = WAF_RATE_LIMITS
+    least, most = forms.WAF_RATE_LIMITS
     if type(args.waf_rate_limit) is not int or not least <= args.waf_rate_limit <= most:
         found.append(
             f"waf_rate_limit {args.waf_rate_limit!r} must be a whole number from {least} to {most}: "
             "requests per address in five minutes"
         )
-    if args.log_retention_days not in LOG_RETENTION_DAYS:
+    if args.log_retention_days not in forms.RETENTION_DAYS:
         found.append(
             f"log_retention_days {args.log_retention_days!r} must be one of "
-            f"{', '.join(map(str, LOG_RETENTION_DAYS))}"
+            f"{', '.join(map(str, forms.RETENTION_DAYS))}"
         )
-    if not _REGION.fullmatch(args.region):
+    if not forms.REGION.fullmatch(args.region):
         found.append(f"region {args.region!r} must be a Region such as 'us-east-1'")
     if not args.stack:
         found.append("stack '' must be the stack's name: it keeps names apart that are unique per account")

@@ -152,7 +152,7 @@ def test_the_key_policy_is_exact() -> None:
         "Effect": "Allow",
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-        "Resource": "*",
+        "Resource": ["*"],
         "Condition": {
             "StringEquals": {"aws:SourceAccount": ACCOUNT},
             "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:orchestrator-dev-*"},

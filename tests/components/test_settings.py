@@ -181,6 +181,7 @@ def test_the_running_program_knows_which_keys_are_encrypted(monkeypatch: pytest.
         ("vpcId", "vpc-0123456789abcdef0", "vpcId and subnetIds belong together"),
         ("apiMinTasks", "9", "it is more than apiMaxTasks"),
         ("apiCpu", "300", "allowed are: 0, 256"),
+        ("apiWorkHours", "18-08 Europe/Berlin", "two-digit hours, the later one last"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_names_key_value_and_what_is_allowed(key: str, value: str, part: str) -> None:
