@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pulumi import automation as auto
+from pulumi import log
 from pulumi.automation._stack import StackInitMode
 from pulumi.automation.errors import CommandError, StackNotFoundError
 from semver import VersionInfo
@@ -84,6 +85,23 @@ class _UsersWorkspace(auto.LocalWorkspace):
         self._run_pulumi_cmd_sync(["stack", "init", stack_name, "--no-select"])
 
 
+@contextlib.contextmanager
+def _without_debug_messages() -> Iterator[None]:
+    """Keeps the SDK from telling the engine four times a resource what it is about to do.
+
+    Each is a call that waits for an answer, and the engine shows none of them without ``--debug``.
+    """
+    real, log.debug = log.debug, _nothing
+    try:
+        yield
+    finally:
+        log.debug = real
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
 @dataclass
 class Session:
     """A stack that is selected and can be run.
@@ -121,7 +139,8 @@ class Session:
         self.collector = EventCollector()
         method: Callable[..., Any] = getattr(self.stack, operation)
         try:
-            method(on_event=self.collector, color="never", **options)
+            with _without_debug_messages():
+                method(on_event=self.collector, color="never", **options)
         except CommandError as problem:
             self.program.release()
             raise self._explained(problem) from None

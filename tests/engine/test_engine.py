@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pulumi import log
 
 from ops.engine.cli_binary import find_engine
 from ops.engine.local_stack import LocalStack
 from ops.engine.paths import ROOT
 from ops.engine.result import PropertyChange, RunResult
 from ops.engine.standin.outputs import OFFLINE_ACCOUNT_ID
-from ops.engine.workspace import offline
+from ops.engine.workspace import _without_debug_messages, offline
 from ops.errors import OpsError, UsageError
 
 # On a machine without an engine the first test gets one, which may mean to build it.
@@ -200,3 +201,12 @@ def test_outputs_of_new_resources_are_unknown_in_a_preview() -> None:
         assert list(map(str, session.standin.lookups)) == ["getCallerIdentity()"]
     assert result.outputs["bucket"] == "[unknown]"
     assert result.outputs["account"] == OFFLINE_ACCOUNT_ID
+
+
+def test_the_sdk_s_debug_messages_are_left_out_for_the_time_of_a_run() -> None:
+    real = log.debug
+    with pytest.raises(KeyError), _without_debug_messages():
+        assert log.debug is not real
+        log.debug("said to nobody", None, stream_id=1)
+        raise KeyError
+    assert log.debug is real
