@@ -14,6 +14,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws import ec2, vpc
 
+from components import forms
 from components.orchestrator_api import egress, existing_vpc
 from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.egress import ANYWHERE, CIDR, HTTPS, WayOut
@@ -142,8 +143,8 @@ def resolve_egress(args: OrchestratorApiArgs, backends: Sequence[str]) -> str:
 def problems(args: OrchestratorApiArgs, backends: Sequence[str]) -> list[str]:
     """What of ``args`` no network can be made with."""
     found = []
-    if args.egress not in ("auto", "nat", "nat-instance", "public-ip", "endpoints"):
-        found.append(f"egress is {args.egress!r}; allowed are: auto, nat, nat-instance, public-ip, endpoints")
+    if args.egress not in forms.EGRESS:
+        found.append(f"egress is {args.egress!r}; allowed are: {', '.join(forms.EGRESS)}")
     if bool(args.vpc_id) != bool(args.subnet_ids):
         found.append("vpc_id and subnet_ids belong together: private subnets of two Availability Zones")
     if args.vpc_id and args.egress not in ("auto", "endpoints"):
