@@ -98,7 +98,10 @@ def test_components_and_the_api_import_neither_the_tools_nor_one_another() -> No
         relative = path.relative_to(ROOT / "components")
         room = relative.parts[0].removesuffix(".py")
         imports = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.M)
-        assert not [name for name in imports if name.split(".")[0] in ("ops", "api_handler")], path
+        foreign = {name for name in imports if name.split(".")[0] in ("ops", "api_handler")}
+        # The site's index is packed by the code that reads it on the other side, so that the two agree.
+        packing = {"api_handler.tools.site_search"} if path.name == "artifact_contents.py" else set()
+        assert foreign == packing, path
         if room in rooms:
             others = {
                 name
