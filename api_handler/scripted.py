@@ -18,6 +18,8 @@ from api_handler.routing import by_words
 _CONTEXT = re.compile(r"\s*<context>.*</context>\s*", re.DOTALL)
 _CALCULATION = re.compile(r"[-+(]?\d[\d\s.()]*(?:\*\*|[-+*/%])[\d\s.()+*/%-]*[\d)]")
 
+_NO_BRACKETS = str.maketrans("", "", "[]")
+
 
 class ScriptedModel:
     """Answers from a few rules: routes by words, calculates, tells the time, searches, repeats the question.
@@ -107,7 +109,7 @@ def _reply(call: ModelCall) -> dict[str, Any]:
         return _route(call, tools)
     results = [block["toolResult"] for block in last if "toolResult" in block]
     if results:
-        texts = "; ".join(result["content"][0].get("text", "") for result in results)
+        texts = "\n\n".join(_told(result["content"][0].get("text", "")) for result in results)
         return {"text": f"{texts}\n\n(A scripted model answers here; no model was asked.)"}
     question = next((block["text"] for block in last if "text" in block), "")
     # What was said before comes along as context: it is not asked again.
@@ -121,6 +123,18 @@ def _reply(call: ModelCall) -> dict[str, Any]:
         "it shows how answers stream, but knows nothing. "
         "With AWS credentials and a Bedrock model the same API answers for real."
     }
+
+
+def _told(result: str) -> str:
+    """A tool's result for people: pages that were found as a list of links, all else as it stands."""
+    try:
+        pages = json.loads(result)
+        links = [(" ".join(page["title"].split()).translate(_NO_BRACKETS), page["url"]) for page in pages]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return result
+    if not links:
+        return "No page of this site fits."
+    return "Pages of this site that fit:\n\n" + "\n".join(f"- [{title}]({url})" for title, url in links)
 
 
 def _tool_for(question: str, tools: dict[str, Any], turn: int) -> dict[str, Any] | None:

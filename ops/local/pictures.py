@@ -85,7 +85,7 @@ def _take(chromium: str, url: str, key: str) -> None:
             page.fill("#key", key)
             page.press("#key", "Enter")
             page.wait_for_selector("#key-form", state="hidden")
-            for question in (QUESTION, "How does an answer stream?"):
+            for question in (QUESTION, "What is on this site?"):
                 page.fill("#question", question)
                 page.press("#question", "Enter")
                 page.wait_for_selector("#send:visible")

@@ -1,6 +1,6 @@
 // An answer's text as elements: paragraphs, lists, headings, code, bold, links. Nothing is parsed as HTML.
 
-const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|\[([^\]\n]+)\]\(((?:https?:\/\/|\/)[^\s)]+)\)|(https?:\/\/[^\s<>()[\]"'“”‘’]*[^\s<>()[\]"'“”‘’.,;:!?])/g;
+const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|\[([^\]\n]+)\]\((https?:\/\/[^\s)]+|\/(?!\/)[^\s)]*)\)|(https?:\/\/[^\s<>()[\]"'“”‘’]*[^\s<>()[\]"'“”‘’.,;:!?])/g;
 
 function inline(parent, text) {
   let end = 0;

@@ -212,14 +212,20 @@ def test_all_of_it_by_keyboard(page: Page, system: System) -> None:
 
 def test_markup_in_answers_is_text(page: Page, system: System) -> None:
     _enter(page, system)
-    _ask(page, "<img src=x onerror=alert(1)> **bold** `code` https://example.com/a")
+    _ask(
+        page,
+        "<img src=x onerror=alert(1)> **bold** `code` https://example.com/a [home](/) [chat](/chat/) "
+        "[elsewhere](//example.org/) [script](javascript:alert)",
+    )
     _lengths(page)
     answer = page.locator(".answer .text")
     expect(answer).to_contain_text("<img src=x onerror=alert(1)>")
     assert answer.locator("img").count() == 0
     expect(answer.locator("strong")).to_have_text("bold")
     expect(answer.locator("code")).to_have_text("code")
-    expect(answer.locator("a")).to_have_attribute("href", "https://example.com/a")
+    links = answer.locator("a").evaluate_all("all => all.map(a => [a.textContent, a.getAttribute('href')])")
+    assert links == [["https://example.com/a", "https://example.com/a"], ["home", "/"], ["chat", "/chat/"]]
+    expect(answer).to_contain_text("[elsewhere](//example.org/) [script](javascript:alert)")
 
 
 def test_the_public_chat_wants_no_key(page: Page, public: System) -> None:
