@@ -97,7 +97,12 @@ class StaticSiteArgs:
 
 def problems(args: StaticSiteArgs) -> list[str]:
     """Everything that is wrong with ``args``, one sentence each: key, value, what is allowed, the mend."""
-    return [*_domain_problems(args), *_choice_problems(args), *_route_problems(args.routes)]
+    return [
+        *_domain_problems(args),
+        *_choice_problems(args),
+        *_route_problems(args.routes),
+        *_standby_problems(args),
+    ]
 
 
 def _domain_problems(args: StaticSiteArgs) -> list[str]:
@@ -200,6 +205,18 @@ def _route_problems(routes: Sequence[Route]) -> list[str]:
         if isinstance(path, str) and path and not re.fullmatch(r"/.*[^/]", path):
             found.append(f"{where}: origin_path {path!r} must start with '/' and not end with it, or be ''")
     return found
+
+
+def _standby_problems(args: StaticSiteArgs) -> list[str]:
+    """The way to a standby is the preview token, which is in the store the edge function reads."""
+    stands_by = any(route.standby is not None for route in args.routes)
+    if args.adopted is None or not stands_by or "edge-function" in args.adopted.upgrades:
+        return []
+    return [
+        "apiStandby on an adopted site needs the upgrade 'edge-function', which brings the store with the "
+        f"preview token: python -m ops adopt --stack {args.stack} --upgrade edge-function, or switch in "
+        f"one step: pulumi config rm apiStandby --stack {args.stack}"
+    ]
 
 
 def physical_name(*parts: str, limit: int) -> str:

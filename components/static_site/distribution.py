@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pulumi
 
 from components.component import Component, protection
+from components.interfaces import Route
 from components.static_site import behaviors, edge
 from components.static_site.args import StaticSiteArgs, physical_name
 from components.static_site.bucket import ContentBucket, LogBucket
@@ -50,7 +51,9 @@ def make_distribution(
     access = make_access_control(component, name, keep)
     site_function = make_edge_function(component, name, args, store)
     site_headers = make_site_headers(component, name)
-    address_function = make_viewer_address_function(component, name, args, store) if args.routes else None
+    address_function = (
+        make_viewer_address_function(component, name, args, args.routes, store) if args.routes else None
+    )
     api_headers = make_api_headers(component, name) if args.routes else None
     return cloudfront.Distribution(
         f"{name}-distribution",
@@ -119,7 +122,11 @@ def make_edge_function(
 
 
 def make_viewer_address_function(
-    component: Component, name: str, args: StaticSiteArgs, store: cloudfront.KeyValueStore | None = None
+    component: Component,
+    name: str,
+    args: StaticSiteArgs,
+    routes: Sequence[Route],
+    store: cloudfront.KeyValueStore | None,
 ) -> cloudfront.Function:
     """The viewer-request function of the routes: who is calling, as CloudFront saw it.
 
@@ -127,7 +134,7 @@ def make_viewer_address_function(
     """
     from pulumi_aws import cloudfront
 
-    standby = next((route.standby_id for route in args.routes if route.standby is not None), None)
+    standby = next((route.standby_id for route in routes if route.standby is not None), None)
     return cloudfront.Function(
         f"{name}-viewer-address",
         comment="Tells the API the address of its viewer",

@@ -28,20 +28,18 @@ def with_routes(
 
     Args:
         inputs: typed inputs of the distribution.
-        routes: what is added.
+        routes: what is added, under ids of their own (``own_ids``).
         function_arn, headers_policy_id: of the routes' behaviors.
         errors: statuses CloudFront remembers by itself.
     """
     from pulumi_aws import cloudfront
 
-    taken = {one.origin_id for one in inputs["origins"]}
-    renamed = [dataclasses.replace(route, origin_id=free_id(route.origin_id, taken)) for route in routes]
     ruled = {one.error_code for one in inputs.get("custom_error_responses", [])}
     return {
         **inputs,
-        "origins": [*inputs["origins"], *route_origins(renamed)],
+        "origins": [*inputs["origins"], *route_origins(routes)],
         "ordered_cache_behaviors": [
-            *route_behaviors(renamed, function_arn, headers_policy_id),
+            *route_behaviors(routes, function_arn, headers_policy_id),
             *inputs.get("ordered_cache_behaviors", []),
         ],
         "custom_error_responses": [
@@ -55,9 +53,18 @@ def with_routes(
     }
 
 
-def free_id(wanted: str, taken: set[str]) -> str:
-    """``wanted``, or with a number when the distribution has an origin of that name."""
+def own_ids(inputs: Mapping[str, Any], routes: Sequence[Route]) -> list[Route]:
+    """The routes under ids that no origin of the distribution has, nor their standbys."""
+    taken = {one.origin_id for one in inputs["origins"]}
+    return [
+        dataclasses.replace(route, origin_id=free_id(route.origin_id, taken, route.standby is not None))
+        for route in routes
+    ]
+
+
+def free_id(wanted: str, taken: set[str], stands_by: bool = False) -> str:
+    """``wanted``, or with a number when the distribution has an origin of that name, or of its standby's."""
     number, name = 2, wanted
-    while name in taken:
+    while name in taken or (stands_by and f"{name}-standby" in taken):
         name, number = f"{wanted}-{number}", number + 1
     return name

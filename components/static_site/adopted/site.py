@@ -11,7 +11,7 @@ from components.component import Component
 from components.static_site import behaviors, bucket, distribution, firewall, headers, releases
 from components.static_site.adopted.inputs import planned_inputs
 from components.static_site.adopted.policy import statements, with_statements
-from components.static_site.adopted.routes import with_routes
+from components.static_site.adopted.routes import own_ids, with_routes
 from components.static_site.adopted.typed import typed
 from components.static_site.adopted.upgrade import (
     Inputs,
@@ -72,7 +72,7 @@ def adopt(component: Component, name: str, args: StaticSiteArgs, adopted: Adopte
     if args.waf and not inputs.get("web_acl_id"):
         acl, acl_metric = firewall.make_web_acl(component, name, args)
         inputs["web_acl_id"] = acl.arn
-    made = _distribution(component, name, args, adopted, inputs, policy)
+    made = _distribution(component, name, args, adopted, inputs, policy, store)
     if "logging" in asked:
         logs = bucket.make_log_bucket(component, name, args, content, server_log=False)
         distribution.make_access_log(component, name, args, made, logs)
@@ -231,14 +231,18 @@ def _distribution(
     adopted: Adopted,
     inputs: Inputs,
     policy: pulumi.Resource | None,
+    store: releases.ReleaseStore | None,
 ) -> cloudfront.Distribution:
     from pulumi_aws import cloudfront
 
     made = typed({key: value for key, value in inputs.items() if value is not None})
     if args.routes:
-        function = distribution.make_viewer_address_function(component, name, args)
+        routes = own_ids(made, args.routes)
+        function = distribution.make_viewer_address_function(
+            component, name, args, routes, store.store if store else None
+        )
         api_headers = headers.make_api_headers(component, name)
-        made = with_routes(made, args.routes, function.arn, api_headers.id, errors=behaviors.CACHED_ERRORS)
+        made = with_routes(made, routes, function.arn, api_headers.id, errors=behaviors.CACHED_ERRORS)
     return cloudfront.Distribution(
         f"{name}-distribution",
         **made,
