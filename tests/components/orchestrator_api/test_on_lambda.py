@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api_handler import errors
 from tests.components.harness import Deployment
 from tests.components.orchestrator_api.make import (
     ACCOUNT,
@@ -172,6 +174,18 @@ def test_gateway_responses_have_the_contracts_shape_and_no_403(dev: Deployment):
         header = "gatewayresponse.header.WWW-Authenticate"
         assert (header in response["responseParameters"]) == (response.get("statusCode") == "401")
     assert responses["THROTTLED"]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_what_api_gateway_renames_is_told(dev: Deployment):
+    """A proxy integration renames the header of a 401 and has no mapping that could name it back."""
+    assert dev.one("aws:apigateway/integration:Integration").inputs["type"] == "AWS_PROXY"
+    dev.none("aws:apigateway/integrationResponse:IntegrationResponse")
+    (header,) = errors.unauthorized("no key").headers
+    page = (Path(__file__).parents[3] / "docs" / "backends.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| the header of a 401 |")]
+    on_lambda, on_fargate = [cell.strip() for cell in row.split("|")[2:4]]
+    assert on_lambda == f"`{header[0]}` arrives as `x-amzn-remapped-{header[0].lower()}`"
+    assert on_fargate == f"`{header[0]}: {header[1]}`"
 
 
 def test_stage_logs_and_throttles(dev: Deployment):
