@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ops import console
 from ops.cost import estimate, load_prices, load_usage, report
 from ops.cost.bedrock import models
 from ops.cost.compare import compare
 from ops.cost.prices import Usage
+from ops.encrypted import told
 from ops.errors import OpsError, UsageError
 from ops.plan import Plan
+from ops.stackfiles import encrypted_keys
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
     """Prints the estimate; 1 when a planned type has no price, for the figures are then too low."""
     profiles = load_usage(args.usage)
     overrides = _overrides(args.overrides)
+    hidden = told(encrypted_keys(ROOT, args.stack, overrides))
+    if hidden:
+        console.warn(hidden)
     if args.compare:
         return _compare(args, profiles, overrides)
     plan = planned(args.stack, overrides)

@@ -50,11 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws the stack."""
-    from ops.console import say
+    from ops.console import say, warn
     from ops.cost.cli import planned
+    from ops.encrypted import told
+    from ops.engine.paths import ROOT
     from ops.engine.scratch import parse_overrides
+    from ops.stackfiles import encrypted_keys
 
-    content = svg(planned(args.stack, dict(parse_overrides(args.overrides))))
+    overrides = parse_overrides(args.overrides)
+    hidden = told(encrypted_keys(ROOT, args.stack, overrides))
+    if hidden:
+        warn(hidden)
+    content = svg(planned(args.stack, overrides))
     if args.output is None:
         sys.stdout.write(content)
         return 0

@@ -84,6 +84,8 @@ def _planned(stack: str, overrides: Mapping[str, str], root: Path, *, yes: bool)
     report(outcome, stack=stack, region=region, offline=False)
     if outcome.mandatory:
         raise OpsError("nothing was changed: a mandatory guardrail objects (see above)")
+    if outcome.rehearsal.unchecked:
+        raise OpsError("nothing was changed: the guardrails could not look at the plan (see above)")
     if outcome.result is not None and not outcome.result.changed():
         return True  # nothing to ask about; outputs can differ all the same, and only a run saves them
     return yes or console.confirm(f"Bring stack {stack} up with these changes?")

@@ -54,7 +54,7 @@ class Outcome:
         """0 sound; 1 wrong program, input or plan; 2 wrong configuration."""
         if self.error is not None:
             return self.error.exit_code
-        return OpsError.exit_code if self.mandatory else 0
+        return OpsError.exit_code if self.mandatory or self.rehearsal.unchecked else 0
 
 
 def preview(
@@ -172,7 +172,9 @@ def report(outcome: Outcome, *, stack: str, region: str, offline: bool) -> None:
         out.print(f"Guardrails and estimate: {told(outcome.hidden)}\n", style="yellow", markup=False)
     _findings(outcome.rehearsal.findings)
     if outcome.rehearsal.problem:
-        console.warn(f"no guardrails and no estimate: {outcome.rehearsal.problem}")
+        console.warn(f"there is no estimate: {outcome.rehearsal.problem}")
+    if outcome.rehearsal.unchecked:
+        console.error(f"the guardrails could not look at the plan: {outcome.rehearsal.unchecked}")
     if result is not None:
         out.print(f"Resources: {render.counts_line(result)}", style="bold", markup=False)
         out.print(f"By service: {render.services_line(result)}", markup=False)

@@ -32,7 +32,8 @@ class Rehearsal:
         findings: of ``ops.guardrails.check``: each has severity, policy, resource, message, source.
         cost: of ``ops.cost.monthly_line``, "" when there is no estimate.
         failure: why the program failed.
-        problem: why guardrails or estimate could not be computed.
+        problem: why there is no estimate.
+        unchecked: why the guardrails could not look at the plan.
     """
 
     plan: Plan | None = None
@@ -40,6 +41,7 @@ class Rehearsal:
     cost: str = ""
     failure: ProgramFailure | None = None
     problem: str = ""
+    unchecked: str = ""
 
 
 def rehearse_here(root: Path, stack: str, overrides: Mapping[str, str]) -> Rehearsal:
@@ -58,6 +60,9 @@ def rehearse_here(root: Path, stack: str, overrides: Mapping[str, str]) -> Rehea
         return result
     try:
         result.findings = _guardrails(result.plan)
+    except Exception as problem:
+        result.unchecked = f"{type(problem).__name__}: {problem}"
+    try:
         result.cost = _cost(result.plan)
     except Exception as problem:
         result.problem = f"{type(problem).__name__}: {problem}"
@@ -100,7 +105,7 @@ class BackgroundRehearsal:
     def result(self) -> Rehearsal:
         """Waits for the end.
 
-        A process that died without an answer is reported in ``problem``.
+        A process that died without an answer is reported in ``unchecked``.
         """
         code = self._process.wait()
         self._answer.seek(0)
@@ -110,7 +115,7 @@ class BackgroundRehearsal:
             return pickle.loads(data)  # noqa: S301
         self._messages.seek(0)
         last = self._messages.read().decode(errors="replace").strip().splitlines()[-1:]
-        return Rehearsal(problem=f"the rehearsal ended with code {code}: {' '.join(last)}")
+        return Rehearsal(unchecked=f"the rehearsal ended with code {code}: {' '.join(last)}")
 
     def stop(self) -> None:
         """Ends the process if it still runs."""

@@ -31,7 +31,7 @@ from ops.engine.result import EventCollector, RunResult
 from ops.engine.scratch import prepare
 from ops.engine.standin.server import Standin
 from ops.errors import OpsError, UsageError
-from ops.stackfiles import effective_config, require_stack
+from ops.stackfiles import effective_config, read_mapping, require_stack
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
 
@@ -82,7 +82,9 @@ class _UsersWorkspace(auto.LocalWorkspace):
         self._run_pulumi_cmd_sync(["stack", "--show-name", "--stack", stack_name])
 
     def create_stack(self, stack_name: str) -> None:
-        self._run_pulumi_cmd_sync(["stack", "init", stack_name, "--no-select"])
+        # Without the option the engine would take its default, whatever the stack file names.
+        provider = ["--secrets-provider", self.secrets_provider] if self.secrets_provider else []
+        self._run_pulumi_cmd_sync(["stack", "init", stack_name, "--no-select", *provider])
 
 
 @contextlib.contextmanager
@@ -286,7 +288,11 @@ def _session(
 ) -> Session:
     program = InlineProgram(root)
     workspace = kind(
-        work_dir=str(work), program=program, env_vars=dict(environment), pulumi_command=_Command(engine)
+        work_dir=str(work),
+        program=program,
+        env_vars=dict(environment),
+        pulumi_command=_Command(engine),
+        secrets_provider=read_mapping(work / f"Pulumi.{stack_name}.yaml").get("secretsprovider"),
     )
     try:
         stack = _Stack(stack_name, workspace, mode)

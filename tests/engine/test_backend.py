@@ -14,8 +14,10 @@ from ops.engine.cli_binary import find_engine
 from ops.engine.commands import add_arguments, run
 from ops.engine.credentials import pulumi_backend
 from ops.engine.failures import NOT_LOGGED_IN, MissingStackError
-from ops.engine.rehearsal import Rehearsal
-from ops.errors import UsageError
+from ops.engine.previewing import preview
+from ops.engine.rehearsal import Rehearsal, rehearse_here
+from ops.errors import OpsError, UsageError
+from ops.plan import Plan
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -141,14 +143,46 @@ def test_up_makes_the_stack_after_a_question_and_says_what_to_commit(
     assert pulumi(project, "stack", "output", "label", "--stack", "dev").strip() == "first"
 
 
+@pytest.mark.slow
+def test_a_plan_the_guardrails_could_not_look_at_fails_a_preview_and_stops_an_up(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulumi(project, "stack", "init", "dev", "--no-select")
+    monkeypatch.setattr("ops.engine.previewing.BackgroundRehearsal", NoRehearsal)
+    monkeypatch.setattr(NoRehearsal, "unchecked", "KeyError: 'x'")
+    assert preview(stack="dev", overrides={}, offline=False, json_file=None, root=project) == 1
+    assert "error: the guardrails could not look at the plan: KeyError: 'x'" in capsys.readouterr().err
+    with pytest.raises(OpsError, match="nothing was changed: the guardrails could not look at the plan"):
+        apply("up", stack="dev", overrides={}, yes=True, root=project)
+    monkeypatch.setattr(NoRehearsal, "unchecked", "")
+    assert preview(stack="dev", overrides={}, offline=False, json_file=None, root=project) == 0
+
+
+@pytest.mark.parametrize("provider", ["awskms://alias/state", None])
+def test_a_new_stack_gets_the_secrets_provider_its_file_names(
+    project: Path, monkeypatch: pytest.MonkeyPatch, provider: str | None
+) -> None:
+    if provider:
+        (project / "Pulumi.dev.yaml").write_text(f"secretsprovider: {provider}\n")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        workspace._UsersWorkspace, "_run_pulumi_cmd_sync", lambda self, args: asked.append(args)
+    )
+    workspace.make("dev", root=project)
+    option = ["--secrets-provider", provider] if provider else []
+    assert asked == [["stack", "init", "dev", "--no-select", *option]]
+
+
 class NoRehearsal:
     """Stands for a rehearsal that found nothing."""
+
+    unchecked = ""
 
     def __init__(self, *_: object) -> None:
         pass
 
     def result(self) -> Rehearsal:
-        return Rehearsal()
+        return Rehearsal(unchecked=self.unchecked)
 
     def stop(self) -> None:
         pass
@@ -177,11 +211,11 @@ def test_without_a_login_a_preview_is_offline_and_says_why(
 ) -> None:
     seen: list[bool] = []
 
-    def preview(*, offline: bool, **_: object) -> int:
+    def previewed(*, offline: bool, **_: object) -> int:
         seen.append(offline)
         return 0
 
-    monkeypatch.setattr("ops.engine.previewing.preview", preview)
+    monkeypatch.setattr("ops.engine.previewing.preview", previewed)
     run(given("preview"))
     told = capsys.readouterr().err
     assert "there are AWS credentials but no Pulumi login, so this plan is offline" in told
@@ -227,3 +261,20 @@ def test_a_stack_that_cannot_be_made_is_told(project: Path, monkeypatch: pytest.
         workspace.make("dev", root=project)
     with pytest.raises(UsageError, match="there is no stack 'dve': did you mean 'dev'"):
         workspace.make("dve", root=project)
+
+
+def test_a_broken_guardrail_leaves_the_estimate_and_the_other_way_round(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(plan: object) -> str:
+        raise KeyError("x")
+
+    empty = Plan(stack="dev", region="us-east-1", resources=(), config={})
+    monkeypatch.setattr("ops.engine.recorder.rehearse", lambda *_: empty)
+    with monkeypatch.context() as patch:
+        patch.setattr("ops.guardrails.check", broken)
+        found = rehearse_here(project, "dev", {})
+    assert (found.unchecked, found.problem, bool(found.cost)) == ("KeyError: 'x'", "", True)
+    monkeypatch.setattr("ops.cost.monthly_line", broken)
+    found = rehearse_here(project, "dev", {})
+    assert (found.unchecked, found.problem, found.cost) == ("", "KeyError: 'x'", "")

@@ -97,3 +97,15 @@ def test_compare_chooses_the_backend_itself(capsys: pytest.CaptureFixture[str]):
 def test_a_wrong_usage_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]):
     assert main(["cost", "--usage", "nothing.toml"]) == 2
     assert "nothing.toml" in capsys.readouterr().err
+
+
+def test_values_that_could_not_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(
+        cli, "encrypted_keys", lambda root, stack, overrides: ("orchestrator:domain (its default)",)
+    )
+    assert main(["cost", "--json"]) == 0
+    shown = capsys.readouterr()
+    json.loads(shown.out)
+    assert shown.err == ("warning: Encrypted values were not read; a placeholder stands for: vendor:token.\n")
