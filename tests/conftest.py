@@ -10,7 +10,10 @@ import hypothesis  # noqa: F401  # imported before any test: CPython 3.11 fails 
 # late, when pytest's plugin loads it at the end of the session (AST constructor recursion depth mismatch)
 import pytest
 
+from tests import botocore_once
+
 pytest.register_assert_rewrite("tests.components.harness")
+botocore_once.share()
 
 # An f-string of an Output raises instead of writing "Calling __str__ on an Output" into the value.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
