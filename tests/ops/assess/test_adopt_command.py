@@ -360,6 +360,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_the_command_stands_alone(project: Path) -> None:
     # A process of its own: nothing but the command has imported what it needs.
     done = subprocess.run(

@@ -182,7 +182,8 @@ function handler(event) {
 @pytest.mark.parametrize(
     ("code", "status"), [(THROWS, 503), (READ_ONLY, 502), (NOTHING, 502), (ENDLESS, 503), (UNKNOWN, 503)]
 )
-def test_functions_that_fail(tmp_path: Path, code: str, status: int) -> None:
+def test_functions_that_fail(tmp_path: Path, code: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.local.javascript.TIME_LIMIT_S", 0.2)  # what ends the endless one
     with served(tmp_path, lambda plan: with_function(plan, code, on="/api/*")) as local:
         found, headers, _ = local.get("/api/v1/x")
     assert (found, headers["x-cache"]) == (status, "FunctionExecutionError from cloudfront")
