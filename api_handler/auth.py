@@ -196,9 +196,7 @@ class Secret(Generic[T]):
         age = self._ttl_s if fresher_than_s is None else fresher_than_s
         now = time.monotonic()
         if now - self._read_at >= age:
-            if self._renewing is None and now - self._asked_at >= RETRY_S:
-                self._asked_at = now
-                self._renewing = asyncio.ensure_future(self._renew())
+            self.begin()
             if self._renewing is not None:
                 # Whoever has a value does not wait for one that is slow to come.
                 patience = None if self._value is None else PATIENCE_S
@@ -207,10 +205,21 @@ class Secret(Generic[T]):
             raise unavailable("keys_unavailable", "The API cannot read its keys at the moment.")
         return self._value
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a value, however old."""
+        return self._value is not None
+
+    def begin(self) -> None:
+        """Begin to read the value, unless that is under way or was tried a moment ago."""
+        now = time.monotonic()
+        if self._renewing is None and now - self._asked_at >= RETRY_S:
+            self._asked_at = now
+            self._renewing = asyncio.ensure_future(self._renew())
+
     async def _renew(self) -> None:
         try:
-            answer = await self._clients.call("secretsmanager", "get_secret_value", SecretId=self._arn)
-            self._value = self._parse(answer.get("SecretString") or "")
+            self._value = self._parse(await self._clients.secret_text(self._arn))
             self._read_at = time.monotonic()
         except Exception as error:
             self._warn("secret_not_read", error=type(error).__name__)
@@ -237,6 +246,10 @@ class Gate:
         if self._origin_verify is None or len(values) != 1:
             return False
         (value,) = values
+        for source in (self._keys, self._origin_verify):
+            # A cold start reads both secrets at once.
+            if isinstance(source, Secret) and not source.known:
+                source.begin()
         accepted = await self._origin_verify.get()
         if _among(value, accepted):
             return True

@@ -28,7 +28,7 @@ from api_handler.settings import SettingsError, load_settings
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 
 FIRST_EVENT_S = 0.05
-"""Seconds the warming thread waits for the event that caused the cold start, which lies there already."""
+"""Seconds that warming waits for the event that caused the cold start, which lies there already."""
 
 
 def main() -> int:
@@ -55,10 +55,9 @@ async def _main() -> int:
         await api.init_error("Runtime.InitFailed", type(error).__name__)
         return 1
     warming = Warming(services)
-    warming.start()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
         # Nobody waits for a start ahead of time, and later nobody shall.
-        warming.told("")
+        warming.go_on()
         await asyncio.to_thread(warming.join)
     # What is there now stays: it is not looked at again in every collection.
     gc.freeze()
@@ -70,8 +69,12 @@ async def _main() -> int:
 async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
     """Answer one invocation after the other until the Runtime API goes away."""
     try:
+        following = asyncio.ensure_future(api.next())
+        if warming is not None and not (await asyncio.wait({following}, timeout=FIRST_EVENT_S))[0]:
+            warming.go_on()
         while True:
-            await serve(await api.next(), api, app, warming)
+            await serve(await following, api, app, warming)
+            following = asyncio.ensure_future(api.next())
     except RuntimeGone:
         return
 
@@ -79,20 +82,17 @@ async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = Non
 class Warming(threading.Thread):
     """Imports what the first model call needs, beside everything else, from INIT on.
 
-    A GET needs none of it. So the thread waits a moment for the event that made Lambda
-    start this process, and holds still between two steps while a GET is answered: a cold
+    A GET needs none of it. So the event that made Lambda start this process is looked at
+    first, and the thread holds still between two steps while a GET is answered: a cold
     start that only asks for health or agents does not pay for the SDK.
     """
 
     def __init__(self, services: Services) -> None:
         super().__init__(daemon=True)
         self._services = services
-        self._told = threading.Event()
         self._free = threading.Event()
-        self._free.set()
 
     def run(self) -> None:
-        self._told.wait(FIRST_EVENT_S)
         try:
             for step in self._services.warm_steps():
                 self._free.wait()
@@ -100,15 +100,15 @@ class Warming(threading.Thread):
         except Exception as error:
             self._services.log.failure("warming_failed", error)
 
-    def told(self, method: str) -> None:
-        """An event is here: a GET makes the thread hold still, anything else lets it go on."""
-        if method in ("GET", "HEAD", "OPTIONS"):
-            self._free.clear()
-        self._told.set()
-
-    def answered(self) -> None:
-        """The event is answered: the thread may go on."""
+    def go_on(self) -> None:
+        """Begin, or go on."""
         self._free.set()
+        if self.ident is None:
+            self.start()
+
+    def hold(self) -> None:
+        """Come to a halt before the next step."""
+        self._free.clear()
 
 
 async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
@@ -120,7 +120,7 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
         event = json.loads(invocation.body)
         if isinstance(event, dict) and event.get("source") == WORKER_EVENT:
             if warming is not None:
-                warming.told("")
+                warming.go_on()
             await _work(event, invocation, api, app)
             return
         scope, body = to_scope(event, deadline=invocation.deadline, trace_id=invocation.trace_id)
@@ -130,7 +130,7 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
         return
     answer = api.answer(invocation.request_id)
     if warming is not None:
-        warming.told(scope["method"])
+        (warming.hold if scope["method"] in ("GET", "HEAD", "OPTIONS") else warming.go_on)()
     try:
         await _HttpAnswer(scope, body, answer).run(app)
     except Exception as error:
@@ -141,7 +141,7 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
             await api.error(invocation.request_id, "Runtime.Failed", type(error).__name__)
     finally:
         if warming is not None:
-            warming.answered()
+            warming.go_on()
 
 
 async def _work(event: dict[str, Any], invocation: Invocation, api: RuntimeApi, app: App) -> None:

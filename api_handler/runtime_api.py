@@ -87,7 +87,7 @@ class RuntimeApi:
             self._next = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._next
         writer.write(f"GET {_BASE}/invocation/next HTTP/1.1\r\nHost: {self._address}\r\n\r\n".encode())
-        return await _read_response(reader)
+        return await read_response(reader)
 
     def answer(self, request_id: str) -> AnswerStream:
         """A streamed answer to an invocation."""
@@ -111,7 +111,7 @@ class RuntimeApi:
         with contextlib.suppress(OSError, EOFError, ValueError):
             reader, writer = await asyncio.open_connection(self._host, self._port)
             writer.write(head.encode() + body)
-            await _read_response(reader)
+            await read_response(reader)
             writer.close()
 
 
@@ -195,11 +195,14 @@ class AnswerStream:
             self._writer.close()
 
 
-async def _read_response(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+async def read_response(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers in lower case and body of an HTTP/1.1 response; raises EOFError, ValueError."""
     status_line = await reader.readline()
     if not status_line:
         raise EOFError
-    status = int(status_line.split(b" ", 2)[1])
+    if not status_line.startswith(b"HTTP/1."):
+        raise ValueError("no HTTP/1.1 response")
+    status = int(status_line[9:12])
     headers: dict[str, str] = {}
     while (line := await reader.readline()) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")

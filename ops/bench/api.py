@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ops.bench import api_cold, api_streams, api_usual
+from ops.bench.api_secrets import LocalSecrets
 from ops.errors import OpsError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,13 @@ TARGETS = {
 """Cold start over FastAPI's; p95 token delay in ms with one and with 64 streams; p95 of health in ms;
 MB a stream."""
 
+SECRETS = {
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf": json.dumps(
+        [{"name": "benchmark", "key": api_cold.KEY}]
+    ),
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:origin-verify-AbCdEf": json.dumps([api_cold.EDGE]),
+}
+
 _EPILOG = """\
 The artifact as it is deployed, beside FastAPI + Mangum + boto3 and a plain handler with boto3, both on
 Lambda's own interface client; then uvicorn with the API and with FastAPI + boto3, streaming from a local
@@ -43,10 +51,12 @@ Exit codes: 0 within the targets; 1 outside one of them.
 _COLD_NOTE = """\
 From the start of the process, the exec wrapper included, to the first answer complete at the Runtime \
 API, whose event lies ready; ratios are against FastAPI. One interpreter for all, packages by path, all \
-code compiled. *This API* is the artifact as it is deployed: it answers before its SDK is imported, in a \
-thread that holds still while a GET is answered, so that the first model call finds it done; the other \
-two make their client before the first event, as is usual. *floor* answers without looking: what an \
-interpreter with sockets and the measuring cost at the least."""
+code compiled. *This API* is the artifact: it answers before its SDK is imported, in a thread that holds \
+still while a GET is answered, so that the first model call finds it done; the other two make their \
+client before the first event, as is usual. All have their key in the environment; *keys in Secrets \
+Manager* is the API as it is deployed, which reads its keys and the origin-verify values at the first \
+request, here from 127.0.0.1 without TLS. *floor* answers without looking: what an interpreter with \
+sockets and the measuring cost at the least."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,13 +85,17 @@ def run(args: argparse.Namespace) -> int:
     cache.mkdir(parents=True, exist_ok=True)
     ours, python = _artifact(cache)
     usual = _usual(cache, python)
+    secrets = LocalSecrets(SECRETS)
+    wrapper = [str(ours / "bootstrap-wrapper"), python]
     candidates = [
-        api_cold.Candidate("this API", [str(ours / "bootstrap-wrapper"), python], ours, _environ()),
+        api_cold.Candidate("this API", wrapper, ours, _environ()),
         _ric("FastAPI + Mangum + boto3", "usual_fastapi.handler", usual, python),
         _ric("plain handler + boto3", "usual_plain.handler", usual, python),
+        api_cold.Candidate("this API, keys in Secrets Manager", wrapper, ours, _secrets_environ(secrets.url)),
         api_cold.Candidate("floor", [python, "-S", "-c", api_usual.FLOOR], usual / "app", {}),
     ]
-    api_cold.measure(candidates, args.rounds, lambda text: print(text, file=sys.stderr))
+    with secrets:
+        api_cold.measure(candidates, args.rounds, lambda text: print(text, file=sys.stderr))
     streams: dict[tuple[str, int], api_streams.Result] = {}
     servers = (
         ("this API", [python, "-m", "api_handler"], ours, {**_environ(), "PYTHONPATH": str(ours)}),
@@ -171,6 +185,17 @@ def _ric(name: str, handler: str, usual: Path, python: str) -> api_cold.Candidat
 def _environ() -> dict[str, str]:
     keys = json.dumps([{"name": "benchmark", "key": api_cold.KEY}])
     return {"API_KEYS": keys, "BEDROCK_MODELS": json.dumps([MODEL])}
+
+
+def _secrets_environ(url: str) -> dict[str, str]:
+    """As it is deployed: keys and origin-verify values are read from Secrets Manager at the first request."""
+    keys, edge = SECRETS
+    return {
+        "BEDROCK_MODELS": json.dumps([MODEL]),
+        "API_KEY_SECRET_ARN": keys,
+        "ORIGIN_VERIFY_SECRET_ARN": edge,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": url,
+    }
 
 
 def _usual_environ(usual: Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 from ops.bench.api_runtime import Invoked, LocalRuntime
 
 KEY = "benchmark-key"
+EDGE = "origin-verify-value"
 REQUESTS = 400
 
 
@@ -53,6 +54,7 @@ def event(path: str, method: str = "GET", body: str | None = None) -> dict[str, 
         "X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678",
         "X-Forwarded-For": "203.0.113.7",
         "X-Api-Key": KEY,
+        "X-Origin-Verify": EDGE,
         "Content-Type": "application/json",
     }
     return {

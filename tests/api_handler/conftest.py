@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
 from ops.bench.api_bedrock import LocalBedrock, text_reply
+from ops.bench.api_runtime import LocalRuntime
 from tests.api_handler.running import CLIENTS, Api, HttpApi, LambdaApi, fresh_key
 
 TABLE = "orchestrator-state"
@@ -139,3 +147,39 @@ def make_api(bedrock: LocalBedrock) -> Iterator[Callable[..., HttpApi]]:
     yield make
     for item in made:
         item.close()
+
+
+@pytest.fixture
+def runtime() -> Iterator[LocalRuntime]:
+    local = LocalRuntime()
+    local.start()
+    yield local
+    local.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local bedrock")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "bedrock.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return path

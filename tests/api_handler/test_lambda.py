@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 
 from api_handler import lambda_runtime
 from api_handler.lambda_events import NotHttp, to_scope
+from api_handler.runtime_api import Invocation, RuntimeGone
 from ops.bench.api_bedrock import LocalBedrock, text_reply
 from ops.bench.api_runtime import Invoked, LocalRuntime
 from tests.api_handler.running import MODEL, LambdaApi, _LambdaStream
@@ -186,14 +189,6 @@ def test_a_run_that_lambda_does_not_take(lambda_api: LambdaApi, monkeypatch: pyt
     assert lambda_api.get("/runs?limit=1").json["runs"][0]["status"] == "failed"
 
 
-@pytest.fixture
-def runtime() -> Iterator[LocalRuntime]:
-    local = LocalRuntime()
-    local.start()
-    yield local
-    local.stop()
-
-
 def bootstrap(runtime: LocalRuntime, tmp_path: Path, **environ: str) -> subprocess.Popen[bytes]:
     """The function's files as the artifact lays them out, started by the exec wrapper."""
     root = tmp_path / "task"
@@ -268,44 +263,65 @@ class Steps:
         return [lambda: (self.taken.append(time.monotonic()), time.sleep(0.02))] * self.count
 
 
-def test_warming_waits_for_a_get_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    for method in ("GET", "HEAD", "OPTIONS"):
-        services = Steps()
-        warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
-        warming.start()
-        warming.told(method)
-        time.sleep(0.1)
-        # Not one step while the first request of a cold start is answered.
-        assert services.taken == []
-        warming.answered()
-        warming.join(2)
-        assert len(services.taken) == 4
-    monkeypatch.setattr(lambda_runtime, "FIRST_EVENT_S", 60.0)
-    for method in ("POST", ""):
-        services = Steps(1)
-        warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
-        warming.start()
-        told_at = time.monotonic()
-        warming.told(method)
-        warming.join(2)
-        assert services.taken[0] - told_at < 0.5
+class Events:
+    """A Runtime API that hands out events and lets a test look while each is answered."""
+
+    def __init__(self, *events: Any, wait_s: float = 0.0) -> None:
+        self.events = list(events)
+        self.wait_s = wait_s
+
+    async def next(self) -> Invocation:
+        await asyncio.sleep(self.wait_s)
+        if not self.events:
+            raise RuntimeGone
+        body = json.dumps(self.events.pop(0)).encode()
+        return Invocation(request_id="id", deadline=time.time() + 60, trace_id=None, body=body)
+
+    async def error(self, *_: str) -> None:
+        pass
 
 
-def test_warming_holds_still_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No event at first: it begins by itself; a GET that comes meanwhile stops it between two steps."""
-    monkeypatch.setattr(lambda_runtime, "FIRST_EVENT_S", 0.01)
-    services = Steps(20)
-    warming = lambda_runtime.Warming(services)  # type: ignore[arg-type]
-    warming.start()
-    until(lambda: services.taken)
-    warming.told("GET")
-    time.sleep(0.05)
-    taken = len(services.taken)
-    time.sleep(0.1)
-    assert len(services.taken) == taken < 20
-    warming.answered()
+@pytest.mark.parametrize(
+    ("method", "waits"), [("GET", True), ("HEAD", True), ("OPTIONS", True), ("POST", False)]
+)
+def test_warming_holds_still_while_a_get_is_answered(
+    lambda_api: LambdaApi, monkeypatch: pytest.MonkeyPatch, method: str, waits: bool
+) -> None:
+    steps = Steps(8)
+    warming = lambda_runtime.Warming(steps)  # type: ignore[arg-type]
+    taken: list[int] = []
+
+    async def answer(self: Any, app: Any) -> None:
+        before = len(steps.taken)
+        await asyncio.sleep(0.1)
+        taken.append(len(steps.taken) - before)
+
+    monkeypatch.setattr(lambda_runtime._HttpAnswer, "run", answer)
+    told = {**event("rest_v1"), "httpMethod": method}
+    app: Any = types.SimpleNamespace(services=lambda_api.services)
+    api: Any = types.SimpleNamespace(answer=lambda _: types.SimpleNamespace(started=False))
+    events = Events(told, told)
+    api.next, api.error = events.next, events.error
+    asyncio.run(lambda_runtime.serve_forever(api, app, warming))
+    if waits:
+        # Not one step in the first request of a cold start; one that had begun in the second.
+        assert taken[0] == 0
+        assert taken[1] <= 1
+    else:
+        assert taken[0] >= 3
     warming.join(3)
-    assert len(services.taken) == 20
+    assert len(steps.taken) == 8
+
+
+def test_warming_begins_by_itself_when_no_event_comes(lambda_api: LambdaApi) -> None:
+    steps = Steps(2)
+    warming = lambda_runtime.Warming(steps)  # type: ignore[arg-type]
+    events = Events(wait_s=0.4)
+    app: Any = types.SimpleNamespace(services=lambda_api.services)
+    started = time.monotonic()
+    asyncio.run(lambda_runtime.serve_forever(events, app, warming))  # type: ignore[arg-type]
+    warming.join(3)
+    assert lambda_runtime.FIRST_EVENT_S <= steps.taken[0] - started < 0.35
 
 
 def test_warming_leaves_nothing_to_import_for_a_model_call() -> None:

@@ -127,15 +127,15 @@ class Counted:
         self.fails = False
         self.hangs: asyncio.Event | None = None
 
-    async def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        assert (service, operation) == ("secretsmanager", "get_secret_value")
+    async def secret_text(self, arn: str) -> str:
+        assert arn == "arn"
         self.calls += 1
         if self.hangs is not None:
             await self.hangs.wait()
         await asyncio.sleep(0.001)
         if self.fails:
             raise OSError("away")
-        return {"SecretString": self.text}
+        return self.text
 
 
 @pytest.fixture
