@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import ssl
 import struct
@@ -204,8 +203,8 @@ class LocalBedrock:
             return False
         finally:
             watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            # Not suppressed: a cancel of this very task, which ends the server, is none of the watch's.
+            await asyncio.gather(watch, return_exceptions=True)
 
     async def _answer(
         self, steps: Iterator[Step], writer: asyncio.StreamWriter, call: Call, watch: asyncio.Future[bytes]
