@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ops.bench.api_bedrock import LocalBedrock, ending, text_reply, tool_reply
-from tests.api_handler.running import KEYS, Api
+from tests.api_handler.running import KEYS, Api, HttpApi
 
 JSON = {"Content-Type": "application/json"}
 
@@ -302,6 +305,67 @@ def test_sessions_are_remembered_and_private(api: Api, bedrock: LocalBedrock) ->
     assert (refused.status, refused.code) == (404, "not_found")
 
 
+def test_two_requests_at_once_in_one_session(api: Api, bedrock: LocalBedrock) -> None:
+    """Whole turns, one after the other: user and assistant alternate, tool calls keep their results."""
+
+    def script(body: dict[str, Any], number: int) -> Any:
+        last = body["messages"][-1]["content"][0]
+        if "toolResult" in last:
+            return text_reply("done " + body["messages"][0]["content"][0]["text"], gap_s=0.02)
+        return tool_reply(("t1", "calculate", '{"expression": "1+1"}'), text="Wait.")
+
+    bedrock.script = script
+    session = f"session-{time.time_ns()}"
+    answers: list[int] = []
+
+    def post(number: int) -> None:
+        answers.append(api.post("/orchestrate", ask(task=f"task {number}", session_id=session)).status)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 3
+    bedrock.calls.clear()
+    bedrock.script = lambda body, number: text_reply("fine")
+    assert api.post("/orchestrate", ask(task="the last", session_id=session)).status == 200
+    messages = bedrock.calls[0].body["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 6 + ["user"]
+    for before, after in itertools.pairwise(messages):
+        uses = [block["toolUse"]["toolUseId"] for block in before["content"] if "toolUse" in block]
+        results = [block["toolResult"]["toolUseId"] for block in after["content"] if "toolResult" in block]
+        assert uses == results
+    asked = {message["content"][0].get("text") for message in messages if message["role"] == "user"}
+    assert {"task 0", "task 1", "task 2", "the last"} <= asked
+
+
+def test_arithmetic_without_end_is_an_error_result_while_others_are_served(
+    http_api: Api, bedrock: LocalBedrock
+) -> None:
+    wild = ["9**9**9", "(" * 400 + "1" + ")" * 400, "*".join(["9**600"] * 50), "10**2000 - 10**1999"]
+
+    def script(body: dict[str, Any], number: int) -> Any:
+        if number == 0:
+            uses = [(f"t{n}", "calculate", json.dumps({"expression": text})) for n, text in enumerate(wild)]
+            return tool_reply(*uses)
+        return text_reply("too large")
+
+    bedrock.script = script
+    stream = http_api.stream("/orchestrate", ask())
+    slowest = 0.0
+    for _ in range(20):
+        started = time.monotonic()
+        assert http_api.get("/health", key=None).status == 200
+        slowest = max(slowest, time.monotonic() - started)
+    assert list(stream.events())[-1]["status"] == "completed"
+    assert slowest < 0.5
+    content = bedrock.calls[1].body["messages"][-1]["content"]
+    results = [block["toolResult"] for block in content if "toolResult" in block]
+    assert [result["status"] for result in results] == ["error"] * 4
+    assert all(len(result["content"][0]["text"]) < 300 for result in results)
+
+
 def test_agents_work_side_by_side(api: Api, bedrock: LocalBedrock) -> None:
     def script(body: dict[str, Any], number: int) -> Any:
         return text_reply("analyst" if "numbers" in body["system"][0]["text"] else "guide", gap_s=0.5)
@@ -398,3 +462,15 @@ def test_one_log_line_a_request_without_secrets(api: Api) -> None:
     everything = json.dumps(api.lines)
     assert "nobody sees" not in everything
     assert api.key not in everything
+
+
+def test_prompts_are_logged_when_switched_on_and_keys_never(
+    make_api: Callable[..., HttpApi], bedrock: LocalBedrock
+) -> None:
+    api = make_api(LOG_PROMPTS="true")
+    api.post("/orchestrate", ask(task="the prompt somebody wants to see"))
+    (line,) = [line for line in list(api.lines) if line["event"] == "conversation"]
+    assert line["agent"] == "assistant"
+    texts = [message["content"][0]["text"] for message in line["messages"]]
+    assert texts == ["the prompt somebody wants to see", "Hello from the model"]
+    assert api.key not in json.dumps(api.lines)

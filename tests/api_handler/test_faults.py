@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from api_handler import http as http_module
+from api_handler import server as server_module
 from api_handler import sse as sse_module
 from ops.bench.api_bedrock import LocalBedrock, event_frame, text_reply
 from tests.api_handler.running import MODEL, Api, HttpApi
@@ -231,6 +232,44 @@ def test_a_slow_body_is_given_up(http_api: HttpApi, monkeypatch: pytest.MonkeyPa
         answer = b"".join(iter(lambda: client.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"body_timeout" in answer
+
+
+def test_headers_that_never_come_are_given_up(http_api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEADERS_TIMEOUT_S", 0.2)
+    for sent in (b"", b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\nX-Slow:"):
+        with socket.create_connection(("127.0.0.1", http_api.port)) as client:
+            client.settimeout(5)
+            client.sendall(sent)
+            started = time.monotonic()
+            assert client.recv(4096) == b""
+            assert 0.1 < time.monotonic() - started < 3
+
+
+def test_a_body_in_many_small_pieces_is_taken_or_refused(http_api: HttpApi, bedrock: LocalBedrock) -> None:
+    def chunked(pieces: list[bytes]) -> bytes:
+        head = (
+            f"POST /api/v1/orchestrate HTTP/1.1\r\nHost: x\r\nX-API-Key: {http_api.key}\r\n"
+            "Connection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        return head.encode() + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+    body = json.dumps(BODY).encode()
+    letters = [body[at : at + 1] for at in range(len(body))]
+    for data, status in (
+        (chunked(letters) + b"0\r\n\r\n", b"200"),
+        (chunked(letters) + b"0\r\nTrailer: x\r\n\r\n", b"200"),
+        (chunked([b"x" * 65_536] * 17) + b"0\r\n\r\n", b"413"),
+        (chunked([body]) + b"zz\r\n", b"400"),
+        (chunked([body]) + b"f" * 21 + b"\r\n", b"400"),
+        # Two lengths, or a length beside chunks: the way requests are smuggled.
+        (chunked([]).replace(b"Transfer", b"Content-Length: 5\r\nTransfer") + b"0\r\n\r\nGET /", b"400"),
+    ):
+        with socket.create_connection(("127.0.0.1", http_api.port)) as client:
+            client.settimeout(5)
+            client.sendall(data)
+            answer = b"".join(iter(lambda client=client: client.recv(65_536), b""))
+        assert answer.split(b" ")[1] == status, data[-60:]
+        assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize(

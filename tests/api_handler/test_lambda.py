@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import types
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +189,70 @@ def test_a_run_that_lambda_does_not_take(lambda_api: LambdaApi, monkeypatch: pyt
     refused = lambda_api.post("/run", {"goal": "x"})
     assert (refused.status, refused.code) == (503, "run_not_started")
     assert lambda_api.get("/runs?limit=1").json["runs"][0]["status"] == "failed"
+
+
+def test_a_run_that_is_cancelled_before_anybody_works_on_it(
+    lambda_api: LambdaApi, bedrock: LocalBedrock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.api_handler.running import _Invoking
+
+    call = _Invoking.call
+    events: list[Any] = []
+
+    async def delayed(self: Any, service: str, operation: str, **arguments: Any) -> Any:
+        if service == "lambda":
+            events.append(json.loads(arguments["Payload"]))
+            return {"StatusCode": 202}
+        return await call(self, service, operation, **arguments)
+
+    monkeypatch.setattr(_Invoking, "call", delayed)
+    run_id = lambda_api.post("/run", {"goal": "x"}).json["run_id"]
+    assert lambda_api.get(f"/runs/{run_id}").json["status"] == "pending"
+    cancelled = lambda_api.post(f"/runs/{run_id}/cancel")
+    assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+    (told,) = lambda_api.stream(f"/runs/{run_id}/stream").events()
+    assert (told["type"], told["status"]) == ("end", "cancelled")
+    # The event arrives after all, twice even, as asynchronous invocations may: nothing is done, nothing paid.
+    for worker_event in events * 2:
+        invoked = lambda_api.runtime.invoke(worker_event)
+        chunks = b"".join(iter(lambda invoked=invoked: invoked.chunks.get(timeout=5), None))
+        assert json.loads(chunks) == {"run_id": run_id, "status": None}
+    assert bedrock.calls == []
+    assert lambda_api.get(f"/runs/{run_id}").json["status"] == "cancelled"
+
+
+def test_the_web_adapter_s_way(tmp_path: Path) -> None:
+    """The fallback: the handler script serves HTTP on the adapter's port, in the artifact's layout."""
+    (tmp_path / "api_handler").symlink_to(Path("api_handler").resolve())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").symlink_to(sys.executable)
+    process = subprocess.Popen(
+        ["/bin/sh", "api_handler/run.sh"],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "AWS_LWA_PORT": str(port), "API_KEYS": "[]",
+            "MODEL": "scripted", "PYTHONPATH": str(Path(botocore.__file__).parents[1]),
+        },
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def healthy() -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=2) as answer:
+                return answer.status
+        except OSError:
+            return 0
+
+    try:
+        assert until(healthy, 10) == 200
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def bootstrap(runtime: LocalRuntime, tmp_path: Path, **environ: str) -> subprocess.Popen[bytes]:

@@ -151,3 +151,27 @@ def test_what_has_expired_is_gone(store: Store, part: str, clock: Clock) -> None
         assert await store.get(part, "a") == {"state": "again"}
 
     run(work)
+
+
+def test_what_is_kept_ends_by_itself(moto_table: str, aws: None, part: str) -> None:
+    """DynamoDB's time to live: a day for sessions and idempotency keys, a week for runs and their events."""
+    from api_handler.runs import IDEMPOTENCY_TTL_S, RUN_TTL_S
+    from api_handler.sessions import TTL_S, Sessions
+
+    store = DynamoStore(CLIENTS, moto_table)
+
+    async def work() -> None:
+        sessions = Sessions(store)
+        await sessions.open(part, "key#a")
+        await sessions.append(part, "key#a", [{"role": "user", "content": [{"text": "x"}]}])
+
+    run(work)
+    client = CLIENTS.get("dynamodb")
+    for partition in (f"session#{part}", f"turns-of#{part}"):
+        (item,) = client.query(
+            TableName=moto_table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+        )["Items"]
+        assert abs(int(item["expires_at"]["N"]) - time.time() - 86_400) < 60
+    assert (TTL_S, IDEMPOTENCY_TTL_S, RUN_TTL_S) == (86_400, 86_400, 7 * 86_400)

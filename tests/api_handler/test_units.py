@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -283,6 +284,9 @@ def test_retries_prices_and_converse_have_one_place_each() -> None:
     assert places("_claude(") == places("input_usd") == ["prices.py"]
     assert places("converse_stream(") == ["bedrock.py"]
     assert places(".converse(") == []
+    # Nothing reads a whole table.
+    operations = set(re.findall(r'self\._(?:call|conditional)\(\s*"(\w+)"', sources["dynamodb.py"]))
+    assert operations == {"get_item", "put_item", "update_item", "query"}
 
 
 def test_thoughts_are_kept_with_their_signature() -> None:
