@@ -269,7 +269,7 @@ def test_a_body_in_many_small_pieces_is_taken_or_refused(http_api: HttpApi, bedr
             client.sendall(data)
             answer = b"".join(iter(lambda client=client: client.recv(65_536), b""))
         assert answer.split(b" ")[1] == status, data[-60:]
-        assert answer.count(b"HTTP/1.1 ") == 1
+        assert answer.lower().count(b"content-type: ") == 1
 
 
 @pytest.mark.parametrize(
