@@ -62,7 +62,7 @@ diagram: $(RUN) ## The architecture as the preview knows it
 
 # Compiled files are kept whatever the shell says: two workers and some forty processes read the same code.
 test: $(DEV) ## The unit suite, under a minute
-	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser" $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser" $(ARGS)
 
 lint: $(DEV)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

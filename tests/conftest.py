@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import Any
 
 import hypothesis  # noqa: F401  # imported before any test: CPython 3.11 fails now and then to parse it
 
@@ -18,18 +19,35 @@ botocore_once.share()
 # An f-string of an Output raises instead of writing "Calling __str__ on an Output" into the value.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
-FOLDERS_THAT_SHARE = ("tests/api_handler/", "tests/ops/keys/")
-"""Folders with fixtures made once for all of their files: their tests go to one worker."""
+TOGETHER = {
+    "tests/api_handler/": "api",
+    "tests/ops/keys/": "keys",
+    "tests/components/orchestrator_api/test_on_": "plans of the API",
+    "tests/components/orchestrator_api/test_network.py": "plans of the API",
+    "tests/components/orchestrator_api/test_component.py": "plans of the API",
+    "tests/components/test_program.py": "plans of the stacks",
+    "tests/ops/guardrails/test_program.py": "plans of the stacks",
+    "tests/ops/cost/test_program_prices.py": "plans of the stacks",
+}
+"""Beginnings of paths whose tests share what is dear to make: a server, a table, a plan."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a file (or a folder that shares fixtures) on one worker, so that nothing is made twice."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            file = item.nodeid.partition("::")[0]
-            group = next((folder for folder in FOLDERS_THAT_SHARE if file.startswith(folder)), file)
-            item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """With ``--dist loadfile`` a file's tests go to one worker, and so do those of ``TOGETHER``.
+
+    xdist_group does nothing: xdist 3.8 writes the group into ``item._nodeid``, which pytest 9.2 has no more.
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            groups = (group for start, group in TOGETHER.items() if nodeid.startswith(start))
+            return next(groups, None) or super()._split_scope(nodeid)
+
+    return Together(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -46,14 +46,11 @@ def planned(case: str, preview: bool = False) -> Plan:
 
 
 # The others run in CI: each runs the program twice.
-PLANS = pytest.mark.xdist_group("program plans")
 QUICK = ("dev", "prod", "prod without a domain", "site only")
 
 
 def _case(case: str, *more: object) -> object:
-    """One worker a case, which runs the program for it once; the quick ones where the guardrails have it."""
-    marks = (PLANS,) if case in QUICK else (pytest.mark.xdist_group(case), pytest.mark.slow)
-    return pytest.param(case, *more, marks=marks)
+    return pytest.param(case, *more, marks=() if case in QUICK else pytest.mark.slow)
 
 
 every_case = pytest.mark.parametrize("case", [_case(case) for case in CASES])
@@ -150,7 +147,6 @@ def test_production_protects_and_keeps_what_holds_data(case: str) -> None:
         assert r.retain_on_delete, r.urn
 
 
-@pytest.mark.xdist_group("site only")
 def test_a_site_alone_has_nothing_of_an_api() -> None:
     plan = planned("site only")
     types = {r.type for r in plan.custom()}
@@ -159,13 +155,11 @@ def test_a_site_alone_has_nothing_of_an_api() -> None:
     assert "apiKeySecretArn" in planned("dev").exports
 
 
-@PLANS
 def test_dev_protects_nothing_so_that_destroy_clears_it() -> None:
     assert [r.urn for r in planned("dev").resources if r.protect] == []
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("in Europe")
 def test_nothing_regional_of_the_edge_leaves_us_east_1() -> None:
     plan = planned("in Europe")
     must = ("aws:acm/", "aws:wafv2/", "aws:cloudwatch/logDelivery")
@@ -184,7 +178,6 @@ def test_nothing_regional_of_the_edge_leaves_us_east_1() -> None:
     assert seen == {"us-east-1", "eu-central-1"}
 
 
-@PLANS
 def test_the_two_stacks_of_one_account_share_no_physical_name() -> None:
     keys = ("name", "bucket", "alarmName", "dashboardName", "family")
 
@@ -200,7 +193,6 @@ def _may_repeat(type_: str) -> bool:
     return type_ in ("aws:lambda/alias:Alias", "aws:iam/rolePolicy:RolePolicy", "aws:route53/record:Record")
 
 
-@PLANS
 def test_exports_are_camel_case_and_hold_no_secret() -> None:
     exports = planned("prod").exports
     assert exports["url"] == "https://yourdomain.com"
@@ -215,7 +207,6 @@ def test_an_idle_stack_stays_under_its_price(case: str, limit: float) -> None:
     assert 0.5 < idle.total < limit
 
 
-@PLANS
 def test_the_readme_says_what_the_stacks_cost_now() -> None:
     page = (ROOT / "README.md").read_text()
     made = readme.table({name: planned(name) for name in ("dev", "prod")})

@@ -11,8 +11,6 @@ from ops.cost.compare import Column, compare
 from ops.plan import Plan
 from tests.ops.program_plans import IMAGE, plan_of
 
-pytestmark = pytest.mark.xdist_group("program plans")
-
 ADDRESSES = {"apiBackend": "fargate", "egress": "public-ip", "apiMinTasks": "2"}
 CASES: dict[str, tuple[str, dict[str, str]]] = {
     "dev": ("dev", {}),

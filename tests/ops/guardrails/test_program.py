@@ -8,8 +8,6 @@ import ops.guardrails as guardrails
 from ops.plan import Plan
 from tests.ops.program_plans import IMAGE, plan_of
 
-pytestmark = pytest.mark.xdist_group("program plans")
-
 ADDRESSES = {"apiBackend": "fargate", "egress": "public-ip", "apiMinTasks": "2"}
 QUICK: dict[str, tuple[str, dict[str, str]]] = {
     "lambda, dev": ("dev", {}),
