@@ -359,7 +359,7 @@ def test_arithmetic_without_end_is_an_error_result_while_others_are_served(
         assert http_api.get("/health", key=None).status == 200
         slowest = max(slowest, time.monotonic() - started)
     assert list(stream.events())[-1]["status"] == "completed"
-    assert slowest < 0.5
+    assert slowest < 2.0
     content = bedrock.calls[1].body["messages"][-1]["content"]
     results = [block["toolResult"] for block in content if "toolResult" in block]
     assert [result["status"] for result in results] == ["error"] * 4
