@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import resource
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from api_handler.memory import MAX_BYTES
 from api_handler.routes import ROUTES, match
 from api_handler.scripted import ScriptedModel
 from api_handler.services import Services, build_services
-from tests.api_handler.running import KEYS, settings_of
+from tests.api_handler.running import KEYS, HttpApi, settings_of
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -330,3 +331,46 @@ def test_events_cut_anywhere_are_the_same(data: st.DataObject) -> None:
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         found += decoder.feed(whole[start:end])
     assert found == [{"x": payload} for payload in payloads]
+
+
+SENT = (
+    b"POST /api/v1/run?x=1 HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 46\r\n\r\n"
+    b'{"goal": "calculate 6*7", "context": {"a": 1}}'
+)
+PIECES = st.one_of(st.binary(max_size=8), st.sampled_from([b"\r\n", b"\r\n\r\n", b"\0", b":", b" "]))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A request as bytes, with some of them changed, dropped, repeated or cut off."""
+    data = bytearray(SENT % KEYS[0]["key"].encode())
+    for _ in range(draw(st.integers(0, 4))):
+        at, piece = draw(st.integers(0, len(data))), draw(PIECES)
+        how = draw(st.integers(0, 3))
+        data[at : at + (len(piece) if how else 0)] = piece if how < 3 else b""
+    return bytes(data)
+
+
+@given(data=mutated())
+@settings(max_examples=60, deadline=None, suppress_health_check=CHECKS, database=None)
+def test_any_bytes_over_a_socket(http_api: HttpApi, data: bytes) -> None:
+    """Whatever arrives, the server answers in its one shape or waits for more; it never breaks."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", http_api.port)) as client:
+        client.sendall(data)
+        # Served after the bytes were looked at: what there is to answer is on its way by then.
+        assert http_api.get("/health", key=None).status == 200
+        client.settimeout(0.01)
+        with contextlib.suppress(ConnectionResetError, TimeoutError):
+            while chunk := client.recv(65_536):
+                answer += chunk
+    if answer:
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        status = int(head.split(b" ")[1])
+        assert status in (200, 201, 204, 400, 401, 404, 405, 413, 415, 422), head
+        if status >= 400 and rest:
+            error, _ = json.JSONDecoder().raw_decode(rest.decode())
+            assert set(error["error"]) == {"code", "message", "details", "request_id"}
+    bad = ("unexpected", "run_failed")
+    assert [line for line in list(http_api.lines) if line["event"] in bad] == []

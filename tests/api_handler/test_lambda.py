@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -388,6 +389,35 @@ def test_warming_begins_by_itself_when_no_event_comes(lambda_api: LambdaApi) -> 
     asyncio.run(lambda_runtime.serve_forever(events, app, warming))  # type: ignore[arg-type]
     warming.join(3)
     assert lambda_runtime.FIRST_EVENT_S <= steps.taken[0] - started < 0.8
+
+
+@pytest.mark.parametrize(("kind", "ahead"), [("provisioned-concurrency", True), ("on-demand", False)])
+def test_a_start_ahead_of_time_warms_before_it_asks_for_events(
+    monkeypatch: pytest.MonkeyPatch, kind: str, ahead: bool
+) -> None:
+    steps = Steps(3)
+    seen: list[int] = []
+
+    class Api:
+        def __init__(self, address: str) -> None:
+            assert address == "127.0.0.1:9001"
+
+        async def next(self) -> Invocation:
+            seen.append(len(steps.taken))
+            raise RuntimeGone
+
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
+    monkeypatch.setattr(lambda_runtime, "RuntimeApi", Api)
+    monkeypatch.setattr(lambda_runtime, "load_settings", lambda environ: None)
+    monkeypatch.setattr(lambda_runtime, "build_services", lambda settings, log: steps)
+    monkeypatch.setattr(lambda_runtime, "App", lambda services: None)
+    try:
+        assert lambda_runtime.main() == 0
+    finally:
+        gc.unfreeze()
+    assert seen == [3 if ahead else 0]
+    assert gc.isenabled()
 
 
 def test_warming_leaves_nothing_to_import_for_a_model_call() -> None:

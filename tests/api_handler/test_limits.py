@@ -224,6 +224,24 @@ def test_chat_origins(make_api: Make, origins: bool, headers: dict[str, str], st
         assert answer.headers["www-authenticate"] == "ApiKey"
 
 
+def test_a_page_of_an_allowed_origin_may_ask_ahead(make_api: Make) -> None:
+    """https://fetch.spec.whatwg.org/#http-cors-protocol"""
+    api = make_api(**CHAT)
+
+    def preflight(origin: str) -> Any:
+        return api.request("OPTIONS", "/api/v1/chat", None, {"Origin": origin})
+
+    allowed = preflight("https://www.example.com")
+    assert (allowed.status, allowed.body, allowed.headers["allow"]) == (204, b"", "POST, OPTIONS")
+    assert allowed.headers["access-control-allow-origin"] == "https://www.example.com"
+    assert allowed.headers["access-control-allow-methods"] == "POST"
+    assert allowed.headers["access-control-allow-headers"] == "content-type"
+    assert allowed.headers["vary"] == "origin"
+    other = preflight("https://evil.example")
+    assert other.status == 204
+    assert [name for name in other.headers if name.startswith("access-control")] == []
+
+
 def test_chat_caps(make_api: Make, bedrock: LocalBedrock, store: dict[str, str]) -> None:
     api = make_api(PUBLIC_CHAT='{"session_turns": 2, "daily_usd": 5000}', **store)
     session = unique() + "-long-enough-to-be-its-own"
