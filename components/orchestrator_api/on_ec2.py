@@ -22,6 +22,7 @@ from components.orchestrator_api.args import OrchestratorApiArgs
 from components.orchestrator_api.egress import AMI_PARAMETER
 from components.orchestrator_api.endpoints import AGENT_CHANNELS, AGENT_MESSAGES, AGENT_SSM
 from components.orchestrator_api.host import Host
+from components.orchestrator_api.online import wait_for_agent
 from components.orchestrator_api.permissions import write_logs
 from components.orchestrator_api.vpc_origin import admit_cloudfront, make_vpc_origin
 
@@ -29,7 +30,7 @@ FRONT_PORT = 8080
 DISK_GB = 8
 DEFAULT_TYPE = "t4g.small"
 RELEASE_TIMEOUT_S = 1800
-"""How long `pulumi up` waits for a release; a new instance first needs some minutes to start."""
+"""How long `pulumi up` waits for a release; a new instance installs its packages first."""
 
 
 class OnEc2:
@@ -236,6 +237,13 @@ class OnEc2:
             opts=host.child(
                 "release",
                 depends_on=[artifact.stored],
+                hooks=pulumi.ResourceHookBinding(before_create=[wait_for_agent(self._make)]),
+                # The provider waits for a release where it creates an association, and never where it updates
+                # one: a new release or instance is a new association, and `up` fails when it did not answer.
+                # Two of one name would both be applied to the instance; so the old one goes first, which
+                # stops nothing that runs.
+                replace_on_changes=["targets", "parameters"],
+                delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="40m", update="40m"),
             ),
         )

@@ -46,7 +46,8 @@ BACKENDS = {
     "ec2": (
         *NETWORK,
         "ec2:CreateLaunchTemplate ec2:RunInstances iam:AddRoleToInstanceProfile iam:CreateInstanceProfile",
-        "ssm:CreateAssociation ssm:CreateDocument ssm:UpdateAssociation",
+        "ssm:CreateAssociation ssm:CreateDocument ssm:DeleteAssociation ssm:DescribeInstanceInformation",
+        "ssm:UpdateAssociation",
     ),
 }
 

@@ -45,6 +45,9 @@ def brought_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Loca
         if backend not in made:
             made[backend] = LocalStack(ROOT, "dev", tmp_path_factory.mktemp(backend))
             assert set(made[backend].up({"apiBackend": backend}).counts()) == {"create"}
+            # The engine ran the hook that waits for a new instance's agent, and the provider answered.
+            asked = [lookup for lookup in made[backend].lookups if lookup.startswith("getInstances(")]
+            assert len(asked) == (1 if backend == "ec2" else 0)
         return made[backend]
 
     return stack
@@ -121,10 +124,21 @@ def test_a_new_instance_comes_before_the_old_one_goes(brought_up: Callable[[str]
     result = stack.preview({"apiBackend": "ec2", "instanceType": "t4g.medium"})
     done = ops(result)
     assert (done["api-instance"], done["api-instance-origin"]) == ("replace", "replace")
-    assert (done["api-release"], done["site-distribution"]) == ("update", "update")
+    # A new association: the provider waits for what it creates, never for what it updates.
+    assert (done["api-release"], done["site-distribution"]) == ("replace", "update")
     order = [step.name for step in result.changed()]
     places = [
         order.index(name)
         for name in ("api-instance", "api-release", "api-instance-origin", "site-distribution")
     ]
     assert places == sorted(places)
+
+
+def test_a_new_release_is_a_new_association_and_touches_nothing_else(
+    brought_up: Callable[[str], LocalStack],
+) -> None:
+    """Its environment stands for its code: both are parameters of the association."""
+    stack = brought_up("ec2")
+    assert ops(stack.preview({"apiBackend": "ec2", "apiMaxConcurrency": "7"})) == {"api-release": "replace"}
+    # A preview never waits for an instance.
+    assert not [lookup for lookup in stack.lookups if lookup.startswith("getInstances(")]

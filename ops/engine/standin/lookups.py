@@ -220,6 +220,13 @@ def _subnets(args: Arguments, account: str, region: str) -> dict[str, Any]:
     return {"id": where, "region": where, "ids": ids, "tags": {}}
 
 
+def _managed_instances(args: Arguments, account: str, region: str) -> dict[str, Any]:
+    where = args.get("region") or region
+    asked = [f["values"] for f in args.get("filters") or [] if f["name"] == "InstanceIds"]
+    # Every instance of the stand-in runs and answers at once.
+    return {"id": where, "region": where, "ids": [i for values in asked for i in values]}
+
+
 def _certificate(args: Arguments, account: str, region: str) -> dict[str, Any]:
     where = args.get("region") or region
     domain = args.get("domain")
@@ -267,6 +274,7 @@ _ANSWERS: Mapping[str, Answer] = {
     "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getRouteTable:getRouteTable": _route_table,
     "aws:ec2/getInternetGateway:getInternetGateway": _internet_gateway,
+    "aws:ssm/getInstances:getInstances": _managed_instances,
     "aws:ssm/getParameter:getParameter": _parameter,
     "aws:acm/getCertificate:getCertificate": _certificate,
     "aws:s3/getBucket:getBucket": _bucket,

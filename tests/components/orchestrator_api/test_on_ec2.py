@@ -90,6 +90,7 @@ def test_a_release_is_named_by_hash_and_waited_for(dev: Deployment):
     assert inputs["name"] == dev.one("aws:ssm/document:Document").outputs["name"]
     assert inputs["scheduleExpression"] == "rate(30 minutes)"
     assert inputs["waitForSuccessTimeoutSeconds"] == 1800
+    assert association.delete_before_replace  # two of one name would both be applied
     parameters = dict(inputs["parameters"])
     environment = json.loads(base64.b64decode(parameters.pop("environment")))
     assert parameters == {
