@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.deploy.options import Options
-from ops.deploy.pool import Task
 from ops.deploy.reading import Site, SiteReader, read_site
 from ops.deploy.rules import printable
 from ops.deploy.runlog import RunLog
@@ -21,9 +18,7 @@ from ops.errors import UsageError
 
 if TYPE_CHECKING:
     from ops.deploy.context import Context, Step
-    from ops.deploy.pointer import State
     from ops.deploy.session import Session
-    from ops.deploy.store import Listed
 
 
 def deploy(options: Options, ui: Ui, log: RunLog) -> int:
@@ -41,46 +36,35 @@ def deploy(options: Options, ui: Ui, log: RunLog) -> int:
         from ops.deploy.session import Session
 
         with Session(options, ui, log) as session:
-            listing = None if session.release_mode else Task(lambda: _listed(session))
-            site = reader.result()
-            answers = session.answers(site.tree)
-            context = session.context(answers)
-            log.write("site", release=site.release, files=len(site.tree.files), bytes=site.tree.bytes)
-            if listing is not None:
-                state, there = listing.result()
-                return _deploy_in_place(context, site, state, there, options, began)
-            assert answers.state is not None
-            return _deploy_release(context, site, answers.state, options, began)
+            way = _deploy_release if session.release_mode else _deploy_in_place
+            return way(session, reader, options, began)
     finally:
         reader.close()
 
 
-def _listed(session: Session) -> tuple[State, Mapping[str, Listed]]:
-    """Pointer and list of a site in place, read beside the hashing."""
-    from ops.deploy.listing import present
-    from ops.deploy.pointer import BucketPointer, State
-    from ops.deploy.s3_store import S3Store
-
-    session.preflight.bucket.result()
-    if session.preflight.answers.problems:
-        return State(), {}
-    store = S3Store(session.aws, session.target.bucket)
-    state = Task(BucketPointer(store).read)
-    there = present(store, sorted(_names(session.options.directory)))
-    return state.result(), there
-
-
-def _names(directory: str) -> list[str]:
-    # Only to cut the list into ranges: what is left out or refused does no harm here.
-    root = Path(directory)
-    return [path.relative_to(root).as_posix() for path in root.rglob("*.*")][:100_000]
-
-
-def _deploy_release(context: Context, site: Site, state: State, options: Options, began: float) -> int:
+def _deploy_release(session: Session, reader: SiteReader, options: Options, began: float) -> int:
     from ops.deploy import release_mode
     from ops.deploy.context import counts
 
-    plan = release_mode.plan(context, site, state, max_deletes=options.max_deletes, verify=options.verify)
+    store = session.store()
+    answers = session.preflight.result()
+    look = None
+    if store and answers.state and not answers.state.active:
+        # There is something to do for certain: what the plan needs is asked while the site is being read.
+        look = release_mode.Look(store, session.task)
+        look.assets(reader.names)
+    context, site = _begun(session, reader)
+    assert answers.state is not None
+    state = answers.state
+    plan = release_mode.plan(
+        context,
+        site,
+        state,
+        max_deletes=options.max_deletes,
+        verify=options.verify,
+        look=look,
+        error_page=answers.error_page,
+    )
     _show(context, plan.steps, options, plan.gone)
     ui = context.ui
     if plan.nothing:
@@ -95,20 +79,15 @@ def _deploy_release(context: Context, site: Site, state: State, options: Options
     return 0
 
 
-def _deploy_in_place(
-    context: Context, site: Site, state: State, there: Mapping[str, Listed], options: Options, began: float
-) -> int:
+def _deploy_in_place(session: Session, reader: SiteReader, options: Options, began: float) -> int:
     from ops.deploy import in_place
     from ops.deploy.context import counts
 
-    plan = in_place.plan(
-        context,
-        site,
-        state,
-        there=there,
-        max_deletes=options.max_deletes,
-        prune=options.prune,
-    )
+    store = session.store()
+    looked = session.task(lambda: in_place.look(store, lambda: reader.names().cuts)) if store else None
+    context, site = _begun(session, reader)
+    assert looked is not None
+    plan = in_place.plan(context, site, looked.result(), max_deletes=options.max_deletes, prune=options.prune)
     _show(context, plan.steps, options, [])
     ui = context.ui
     if plan.nothing:
@@ -123,6 +102,18 @@ def _deploy_in_place(
     verb = "would be in place" if options.dry_run else "is in place"
     ui.result(f"release {site.release} {verb}: {counts(plan.steps)}{told}, {_spent(began)}")
     return 0
+
+
+def _begun(session: Session, reader: SiteReader) -> tuple[Context, Site]:
+    """The site, when nothing is wrong with it and with what AWS said.
+
+    Raises:
+        UsageError: with everything that is wrong.
+    """
+    site = reader.result()
+    context = session.context(session.answers(site.tree))
+    context.record("site", release=site.release, files=len(site.tree.files), bytes=site.tree.bytes)
+    return context, site
 
 
 def releases(options: Options, ui: Ui, log: RunLog) -> int:
@@ -166,6 +157,7 @@ def _roll_back(session: Session, options: Options, ui: Ui) -> int:
     answers = session.answers()
     context = session.context(answers)
     state = answers.state if session.release_mode and answers.state else context.pointer.read()
+    confirmed = session.task(lambda: context.pointer.confirm(state))
     manifest = going_back.wanted(context, state, options.release)
     if manifest.id == state.active:
         ui.result(f"nothing to do: release {manifest.id} is live")
@@ -173,7 +165,7 @@ def _roll_back(session: Session, options: Options, ui: Ui) -> int:
     _ask(options, ui, f"Go back from release {state.active} to {manifest.id} ({len(manifest.files)} files)?")
     if session.release_mode:
         present = bookkeeping.load(context.store, state.active)
-        going_back.release_mode(context, manifest, state, present)
+        going_back.release_mode(context, manifest, confirmed.result(), present)
         ui.result(f"release {manifest.id} is live again, before it {state.active}, {_spent(began)}")
         return 0
     _, plan = going_back.in_place_mode(context, manifest, state)
@@ -194,14 +186,17 @@ def _show(context: Context, steps: list[Step], options: Options, gone: list[str]
     """A reason a file: into the log, and on the terminal of a dry run."""
     from ops.deploy.context import SIGNS, counts
 
-    for step in steps:
-        if step.action != "keep":
-            context.record("plan", path=step.path, action=step.action, reason=step.reason, bytes=step.size)
-        if options.dry_run:
+    rows = [
+        {"path": step.path, "action": step.action, "reason": step.reason, "bytes": step.size}
+        for step in steps
+        if step.action != "keep"
+    ]
+    rows += [{"path": path, "action": "vanish", "reason": "not in this release"} for path in gone]
+    context.record_all("plan", rows)
+    if options.dry_run:
+        for step in steps:
             print(f"{SIGNS[step.action]} {printable(step.path)}  {step.reason}")
-    for path in gone:
-        context.record("plan", path=path, action="vanish", reason="not in this release")
-        if options.dry_run:
+        for path in gone:
             print(f"- {printable(path)}  not in this release")
     context.record("planned", summary=counts(steps), unchanged=sum(step.action == "keep" for step in steps))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -60,6 +60,11 @@ class Context:
         """One line of the log."""
         if self.log:
             self.log.write(event, **fields)
+
+    def record_all(self, event: str, rows: Iterable[Mapping[str, object]]) -> None:
+        """A line of the log for each of many steps."""
+        if self.log:
+            self.log.write_all(event, rows)
 
 
 class Step(NamedTuple):

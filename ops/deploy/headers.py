@@ -94,9 +94,16 @@ class HeaderRules:
 
     overrides: Sequence[Override] = ()
     _seen: dict[Headers, Headers] = field(default_factory=dict, compare=False, repr=False)
+    _by_path: dict[str, Headers] = field(default_factory=dict, compare=False, repr=False)
 
     def headers_for(self, path: str) -> Headers:
         """The headers of one file, sorted by name."""
+        found = self._by_path.get(path)
+        if found is None:
+            found = self._by_path[path] = self._headers_for(path)
+        return found
+
+    def _headers_for(self, path: str) -> Headers:
         found = {"Cache-Control": cache_control(path), "Content-Type": content_type(path)}
         for override in self.overrides:
             if override.matches(path):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,13 +23,12 @@ from ops.deploy.invalidation import paths_for
 from ops.deploy.listing import present
 from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Lock
-from ops.deploy.pointer import LostRaceError, State
-from ops.deploy.pool import Task, for_each
+from ops.deploy.pointer import BucketPointer, LostRaceError, State
+from ops.deploy.pool import Task, all_done, for_each
 from ops.deploy.reading import Site
 from ops.deploy.rules import OWN_PREFIXES, is_hashed_asset, is_page
-from ops.deploy.s3_store import is_mapped
-from ops.deploy.store import ChangedError, Listed, StoreError
-from ops.deploy.tree import SiteFile, listed
+from ops.deploy.store import ChangedError, Listed, ObjectStore, StoreError, let_go, md5_of
+from ops.deploy.tree import SiteFile, cuts, listed
 from ops.deploy.ui import uninterrupted
 from ops.errors import OpsError, UsageError
 
@@ -74,25 +73,54 @@ class Plan:
         return paths_for(self.invalid)
 
 
-def plan(
-    context: Context,
-    site: Site,
-    state: State,
-    *,
-    there: Mapping[str, Listed] | None = None,
-    max_deletes: int,
-    prune: bool,
-) -> Plan:
+@dataclass
+class Looked:
+    """What a plan needs to know of the bucket, whatever the site is.
+
+    Attributes:
+        state: the pointer.
+        base: manifest of the last completed deploy; None: there is none, or it cannot be read.
+        pending: paths an interrupted run was about to change.
+        known: the bookkeeping.
+        there: what the bucket holds.
+    """
+
+    state: State
+    base: Manifest | None
+    pending: set[str]
+    known: bookkeeping.Known
+    there: Mapping[str, Listed]
+
+
+def look(store: ObjectStore, cuts: Callable[[], Sequence[str]], state: State | None = None) -> Looked:
+    """Reads what a plan needs to know of the bucket, side by side and while the site is being read.
+
+    Args:
+        store: the bucket.
+        cuts: gives the paths that cut its list into ranges.
+        state: the pointer, if it has been read already.
+    """
+    known = Task(lambda: bookkeeping.known(store))
+    pending = Task(lambda: _pending(store))
+    there = Task(lambda: present(store, cuts()))
+    base = Task(lambda: _base(store, state))
+    all_done(base, known, pending, there)
+    return Looked(*base.result(), pending.result(), known.result(), there.result())
+
+
+def _base(store: ObjectStore, state: State | None) -> tuple[State, Manifest | None]:
+    state = state or BucketPointer(store).read()
+    return state, bookkeeping.load(store, state.active) if state.active else None
+
+
+def plan(context: Context, site: Site, looked: Looked, *, max_deletes: int, prune: bool) -> Plan:
     """Decides what is done with every path, and why; reads, writes nothing.
 
     Raises:
         UsageError: more deletes than allowed.
     """
     target = of_tree(site.release, context.now(), site.tree.files, site.rules, {}).files
-    there = there if there is not None else present(context.store, sorted(target))
-    return _planned(
-        context, site.release, target, site.files, state, there, max_deletes=max_deletes, prune=prune
-    )
+    return _planned(context, site.release, target, site.files, looked, max_deletes=max_deletes, prune=prune)
 
 
 def plan_rollback(context: Context, manifest: Manifest, state: State) -> Plan:
@@ -101,11 +129,11 @@ def plan_rollback(context: Context, manifest: Manifest, state: State) -> Plan:
     Raises:
         OpsError: something it needs is no longer kept.
     """
-    there = present(context.store, sorted(manifest.files))
-    found = _planned(
-        context, manifest.id, dict(manifest.files), {}, state, there, max_deletes=10**9, prune=False
-    )
-    kept = {row.key[len(KEPT) :] for row in context.store.list(KEPT)}
+    store = context.store
+    pages = Task(lambda: {row.key[len(KEPT) :] for row in store.list(KEPT)})
+    looked = look(store, lambda: cuts(manifest.files), state)
+    found = _planned(context, manifest.id, dict(manifest.files), {}, looked, max_deletes=10**9, prune=False)
+    kept = pages.result()
     missing = [
         step.path
         for step in found.steps
@@ -125,16 +153,12 @@ def _planned(
     release: str,
     target: dict[str, Entry],
     sources: Mapping[str, SiteFile],
-    state: State,
-    there: Mapping[str, Listed],
+    looked: Looked,
     *,
     max_deletes: int,
     prune: bool,
 ) -> Plan:
-    known = Task(lambda: bookkeeping.known(context.store))
-    noted = Task(lambda: _pending(context))
-    base = bookkeeping.load(context.store, state.active) if state.active else None
-    pending = noted.result()
+    state, base, pending, there = looked.state, looked.base, looked.pending, looked.there
     steps: list[Step] = []
     doubtful: list[str] = []
     for path, entry in target.items():
@@ -161,11 +185,10 @@ def _planned(
         }
     steps += [Step(path, "delete", why[path], there[path].size) for path in deletes]
     steps.sort()
-    found = Plan(release, steps, state, base, pending, there, target, sources)
+    found = Plan(release, steps, state, base, pending, there, target, sources, known=looked.known)
     found.invalid = _invalid(found, deletes)
     writes = any(step.action != "keep" for step in steps)
     found.nothing = not writes and not found.invalid and state.active == release and not pending
-    found.known = known.result()
     return found
 
 
@@ -278,7 +301,7 @@ def apply(context: Context, found: Plan) -> State:
     if found.nothing:
         return found.state
     with Lock(context.store, context.who, context.lost, say=context.ui.say) as lock:
-        pending = Task(lambda: _pending(context))
+        pending = Task(lambda: _pending(context.store))
         if context.pointer.read().version != found.state.version or pending.result() != found.pending:
             raise LostRaceError(
                 "another deploy of this bucket finished in the meantime; run again to go over it"
@@ -314,8 +337,8 @@ def _note_pending(context: Context, found: Plan) -> None:
     context.store.put(PENDING_KEY, body, BOOKKEEPING)
 
 
-def _pending(context: Context) -> set[str]:
-    note = context.store.get(PENDING_KEY)
+def _pending(store: ObjectStore) -> set[str]:
+    note = store.get(PENDING_KEY)
     if note is None:
         return set()
     try:
@@ -362,8 +385,7 @@ def _send(context: Context, found: Plan, steps: list[Step], what: str) -> None:
                 try:
                     etag = context.store.put(step.path, data, entry.headers)
                 finally:
-                    if is_mapped(data):
-                        data.close()  # type: ignore[union-attr]
+                    let_go(data)
             found.target[step.path] = entry._replace(etag=etag)
             meter.add(step.size)
 
@@ -439,7 +461,6 @@ def _collect(context: Context, found: Plan, state: State) -> None:
 def _md5(file: SiteFile) -> str:
     data = open_unchanged(file)
     try:
-        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return md5_of(data)
     finally:
-        if is_mapped(data):
-            data.close()  # type: ignore[union-attr]
+        let_go(data)

@@ -8,16 +8,13 @@ from ops.deploy.pool import for_each
 from ops.deploy.rules import OWN_PREFIXES
 from ops.deploy.store import Listed, ObjectStore
 
-PER_RANGE = 900
-"""Keys expected in a range: a little less than what one answer holds."""
 
-
-def present(store: ObjectStore, expected: Sequence[str], *, threads: int = 16) -> dict[str, Listed]:
+def present(store: ObjectStore, cuts: Sequence[str], *, threads: int = 16) -> dict[str, Listed]:
     """Everything in the bucket but the deployer's own objects, by key.
 
     Args:
         store: the bucket.
-        expected: paths that are likely there; they only say where the ranges end.
+        cuts: where the ranges end (``Tree.cuts``): what is there need not be what was expected.
         threads: lists at once.
     """
     found: dict[str, Listed] = {}
@@ -26,17 +23,13 @@ def present(store: ObjectStore, expected: Sequence[str], *, threads: int = 16) -
         after, until = bounds
         found.update((row.key, row) for row in store.list("", after=after, until=until) if not _own(row.key))
 
-    for_each(ranges(expected), read, threads=threads)
+    for_each(ranges(cuts), read, threads=threads)
     return found
 
 
-def ranges(expected: Sequence[str]) -> list[tuple[str, str]]:
-    """Ranges ``(after, until]`` that together are all keys outside ``_deploy/`` and ``_releases/``. Pure.
-
-    S3 lists by the bytes of the keys in UTF-8.
-    """
-    ordered = sorted(expected, key=lambda path: path.encode())
-    cuts = [path for path in ordered[PER_RANGE::PER_RANGE] if not _own(path)]
+def ranges(cuts: Sequence[str]) -> list[tuple[str, str]]:
+    """Ranges ``(after, until]`` that together are all keys outside ``_deploy/`` and ``_releases/``. Pure."""
+    cuts = [path for path in cuts if not _own(path)]
     # What belongs to the deployer is jumped over: "~" comes after every id and name of its own.
     cuts += [edge for prefix in OWN_PREFIXES for edge in (f"{prefix}/", f"{prefix}/~")]
     cuts.sort(key=lambda path: path.encode())

@@ -87,8 +87,15 @@ def release_of_key(key: str) -> str:
 def release_id(files: Iterable[SiteFile], rules: HeaderRules) -> str:
     """The id of a tree: a hash of names, contents and headers, so that the same tree is the same release."""
     digest = hashlib.sha256(b"orchestrator-release-1\n")
-    rows = sorted((file.path, file.sha256, rules.headers_for(file.path)) for file in files)
-    digest.update("".join(f"{path}\0{sha256}\0{headers!r}\n" for path, sha256, headers in rows).encode())
+    written: dict[Headers, str] = {}
+    rows = []
+    for file in sorted(files, key=lambda file: file.path):
+        headers = rules.headers_for(file.path)
+        text = written.get(headers)
+        if text is None:
+            text = written[headers] = repr(headers)
+        rows.append(f"{file.path}\0{file.sha256}\0{text}\n")
+    digest.update("".join(rows).encode())
     return digest.hexdigest()[:20]
 
 

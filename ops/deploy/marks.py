@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from ops.deploy.context import BOOKKEEPING
+from ops.deploy.pool import Task
 from ops.deploy.store import ChangedError, ExistsError, ObjectStore, StoreError
 from ops.errors import OpsError
 
@@ -192,6 +193,7 @@ class Mark:
         self._who = who
         self.key = MARKS + release
         self._heart: Heartbeat | None = None
+        self._removal: Task[object] | None = None
 
     def __enter__(self) -> Mark:
         """Leaves the mark."""
@@ -203,10 +205,19 @@ class Mark:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Takes it away when the release is whole; else it stays, and the next run resumes."""
+        if kind is None:
+            self.begin_to_remove()
         if self._heart:
             self._heart.close()
-        if kind is None:
-            self._store.delete([self.key])
+        if self._removal:
+            self._removal.wait()
+
+    def begin_to_remove(self) -> None:
+        """Takes it away beside what is done meanwhile; the block waits for it at its end."""
+        if self._removal is None:
+            if self._heart:
+                self._heart.close()
+            self._removal = Task(lambda: self._store.delete([self.key]))
 
     def _put(self) -> None:
         body = json.dumps({"who": self._who, "turn": secrets.token_hex(8)}).encode()

@@ -10,11 +10,12 @@ import json
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ops.deploy.aws.client import KeyValueStore
 from ops.deploy.aws.http import AwsError
+from ops.deploy.pool import Task
 from ops.deploy.store import ChangedError, ExistsError, ObjectStore
 from ops.errors import OpsError
 
@@ -47,7 +48,7 @@ class State:
     Attributes:
         active: live release; "": none.
         history: turns, the latest first; each release once, with its latest turn.
-        version: what a move must name.
+        version: what a move must name; "": it was glanced at, and must be confirmed first.
     """
 
     active: str = ""
@@ -84,6 +85,14 @@ class Pointer(Protocol):
 
     def read(self) -> State:
         """The present state."""
+        ...
+
+    def confirm(self, before: State) -> State:
+        """A state that was only glanced at, with its version.
+
+        Raises:
+            LostRaceError: someone has moved the pointer since.
+        """
         ...
 
     def move(self, before: State, release: str, history: Sequence[Turn]) -> State:
@@ -132,9 +141,35 @@ class KvsPointer:
     def read(self) -> State:
         """The version is read first: a move with it fails if the values have changed since."""
         version = self.store.describe()
-        active = self.store.get(self.key)
-        history = self.store.get(self.history_key)
-        return State(active if RELEASE_ID.fullmatch(active) else "", decode_history(history), version)
+        return replace(self._values(), version=version)
+
+    def glance(self) -> State:
+        """The values without a version, in one round trip: enough to see that nothing is to be done.
+
+        Raises:
+            AwsError: the store does not exist (404) or cannot be read.
+        """
+        described = Task(self.store.describe)
+        state = self._values()
+        described.result()
+        return state
+
+    def _values(self) -> State:
+        asked = Task(lambda: self.store.get(self.history_key))
+        try:
+            active = self.store.get(self.key)
+        finally:
+            asked.wait()
+        return State(active if RELEASE_ID.fullmatch(active) else "", decode_history(asked.result()))
+
+    def confirm(self, before: State) -> State:
+        """See ``Pointer``."""
+        if before.version:
+            return before
+        now = self.read()
+        if (now.active, now.history) != (before.active, before.history):
+            raise _lost(now.active)
+        return now
 
     def move(self, before: State, release: str, history: Sequence[Turn]) -> State:
         """See ``Pointer``. The store's version moves with every key; only ours decide a race."""
@@ -142,7 +177,7 @@ class KvsPointer:
         puts = {self.key: release, self.history_key: encoded} if release else {}
         deletes = [] if release else [key for key in (self.key, self.history_key) if self._present(key)]
         expected = State(release, decode_history(encoded))
-        version = before.version
+        version = self.confirm(before).version
         for _ in range(5):
             try:
                 version = self.store.update(version, puts, deletes)
@@ -182,6 +217,10 @@ class BucketPointer:
             return State(version=found.etag)
         return State(active if RELEASE_ID.fullmatch(active) else "", decode_history(history), found.etag)
 
+    def confirm(self, before: State) -> State:
+        """See ``Pointer``: the object and its version come in one answer."""
+        return before
+
     def move(self, before: State, release: str, history: Sequence[Turn]) -> State:
         """See ``Pointer``."""
         encoded = encode_history(history, 64 * 1024)
@@ -207,6 +246,10 @@ class MemoryPointer:
         """See ``Pointer``."""
         return self.state
 
+    def confirm(self, before: State) -> State:
+        """See ``Pointer``."""
+        return before
+
     def move(self, before: State, release: str, history: Sequence[Turn]) -> State:
         """See ``Pointer``."""
         with self._lock:
@@ -225,6 +268,10 @@ class ReadOnlyPointer:
     def read(self) -> State:
         """See ``Pointer``."""
         return self._pointer.read()
+
+    def confirm(self, before: State) -> State:
+        """See ``Pointer``."""
+        return self._pointer.confirm(before)
 
     def move(self, before: State, release: str, history: Sequence[Turn]) -> State:
         """Moves nothing."""

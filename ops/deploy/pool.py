@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,12 +35,24 @@ class Task(Generic[Result]):
         """Whether it has ended, well or not."""
         return not self._thread.is_alive()
 
+    def wait(self, seconds: float | None = None) -> None:
+        """Waits, for so long at most, and raises nothing."""
+        self._thread.join(seconds)
+
     def result(self) -> Result:
         """Waits; raises what the call raised."""
         self._thread.join()
         if self._failure is not None:
             raise self._failure
         return self._value  # type: ignore[return-value]
+
+
+def all_done(*tasks: Task[Any]) -> None:
+    """Waits for all of them, then raises what the first one that failed has raised."""
+    for task in tasks:
+        task.wait()
+    for task in tasks:
+        task.result()
 
 
 class Growth:

@@ -11,7 +11,10 @@ from ops.deploy.aws.client import Aws, Bucket, CloudFront, KeyValueStore, caller
 from ops.deploy.aws.credentials import environment_region
 from ops.deploy.aws.http import SKEW_LIMIT, AwsError, Response, failure
 from ops.deploy.pointer import PREVIEW_TOKEN_KEY, KvsPointer, State
-from ops.deploy.pool import Task
+from ops.deploy.pool import Task, all_done
+from ops.deploy.rules import ERROR_PAGE
+from ops.deploy.s3_store import head_of
+from ops.deploy.store import Head
 from ops.deploy.target import Target
 from ops.errors import UsageError
 
@@ -24,8 +27,10 @@ class Answers:
         account: of the credentials.
         problems: one sentence each.
         notes: worth saying.
-        state: the pointer in the store; None in place.
+        state: the pointer in the store, glanced at; None in place.
         preview_token: the secret of preview requests; "" when there is none or it was not asked for.
+        error_page: what lies at the error page's plain key, in release mode; None: it has not been told.
+        refused: the bucket or the credentials are among the problems: nothing more is asked of the bucket.
     """
 
     account: str = ""
@@ -33,6 +38,8 @@ class Answers:
     notes: list[str] = field(default_factory=list)
     state: State | None = None
     preview_token: str = ""
+    error_page: Task[Head | None] | None = None
+    refused: bool = False
 
 
 class Preflight:
@@ -69,8 +76,7 @@ class Preflight:
         Raises:
             AwsError: AWS could not be reached, or failed.
         """
-        for task in self._tasks:
-            task.result()
+        all_done(*self._tasks)
         answers, target = self.answers, self._target
         if answers.account and target.account and answers.account != target.account:
             answers.problems.insert(
@@ -102,14 +108,18 @@ class Preflight:
                 )
             else:
                 self._problem(f"AWS refuses the credentials: {refused}")
+            self.answers.refused = True
             return
         expected = self._target.account or self.answers.account
         bucket = Bucket(self._aws, self._target.bucket, expected)
+        if self._release:
+            self.answers.error_page = Task(lambda: head_of(bucket, ERROR_PAGE))
         response = bucket.head_bucket()
         region = response.headers.get("x-amz-bucket-region", "")
         if response.status in (301, 307, 400) and region and region != self._aws.region:
             self._aws.region = region
             response = bucket.head_bucket(region)
+            self.answers.error_page = None  # it was asked in the wrong Region
         if self._asked_region and region and region != self._asked_region:
             self._problem(f"bucket {self._target.bucket} is in {region}, --region says {self._asked_region}")
         elif region and environment_region() not in ("", region) and not self._asked_region:
@@ -122,6 +132,7 @@ class Preflight:
 
     def _judge_bucket(self, response: Response, expected: str) -> None:
         name = self._target.bucket
+        self.answers.refused = response.status >= 300
         if response.status == 404:
             self._problem(f"bucket {name} does not exist")
         elif response.status == 403:
@@ -137,7 +148,7 @@ class Preflight:
         store = KeyValueStore(self._aws, self._target.kvs_arn)
         token = Task(lambda: store.get(PREVIEW_TOKEN_KEY)) if self._wants_token else None
         try:
-            self.answers.state = KvsPointer(store, self._target.kvs_key).read()
+            self.answers.state = KvsPointer(store, self._target.kvs_key).glance()
             if token:
                 self.answers.preview_token = token.result()
         except AwsError as refused:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from ops.deploy import bookkeeping, collection
 from ops.deploy.context import Context, Step
@@ -20,12 +21,11 @@ from ops.deploy.health import UnhealthyError, probes_for
 from ops.deploy.manifest import Entry, Manifest, of_tree
 from ops.deploy.marks import Mark, wait_for_collection
 from ops.deploy.pointer import State
-from ops.deploy.pool import Task, for_each
+from ops.deploy.pool import Task, all_done, for_each
 from ops.deploy.reading import Site
 from ops.deploy.rules import ERROR_PAGE, printable
-from ops.deploy.s3_store import is_mapped
-from ops.deploy.store import ChangedError, ExistsError, ObjectStore, StoreError
-from ops.deploy.tree import SiteFile, listed
+from ops.deploy.store import ChangedError, ExistsError, Head, ObjectStore, StoreError, let_go, md5_of
+from ops.deploy.tree import Names, SiteFile, listed
 from ops.deploy.ui import uninterrupted
 from ops.errors import OpsError, UsageError
 
@@ -49,6 +49,7 @@ class Plan:
         known: the bookkeeping.
         etags: of the objects that are there already, by path.
         gone: paths of the live release that the new one does not have.
+        error_page: what lies at the error page's plain key; None: it has not been asked.
     """
 
     steps: list[Step]
@@ -58,6 +59,7 @@ class Plan:
     known: bookkeeping.Known = field(default_factory=bookkeeping.Known)
     etags: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    error_page: Task[Head | None] | None = None
 
 
 def release_key(release: str, file: SiteFile) -> str:
@@ -65,7 +67,46 @@ def release_key(release: str, file: SiteFile) -> str:
     return file.path if file.hashed else f"_releases/{release}/{file.path}"
 
 
-def plan(context: Context, site: Site, state: State, *, max_deletes: int, verify: bool = False) -> Plan:
+class Look:
+    """What a plan needs to know of the bucket, whatever the site is: asked while the site is being read.
+
+    Args:
+        store: the bucket.
+        start: begins a call beside the others.
+    """
+
+    def __init__(self, store: ObjectStore, start: Callable[[Callable[[], Any]], Task[Any]] = Task) -> None:
+        self._store = store
+        self._start = start
+        self._active: Task[Manifest | None] | None = None
+        self._assets: Task[dict[str, str]] | None = None
+        self.known: Task[bookkeeping.Known] = start(lambda: bookkeeping.known(store))
+
+    def assets(self, names: Callable[[], Names]) -> Task[dict[str, str]]:
+        """ETags by key of what lies where the hashed assets go."""
+        if self._assets is None:
+            self._assets = self._start(lambda: _assets(self._store, names()))
+        return self._assets
+
+    def active(self, state: State) -> Task[Manifest | None]:
+        """The manifest of the live release; None: there is none, or it cannot be read."""
+        if self._active is None:
+            self._active = self._start(
+                lambda: bookkeeping.load(self._store, state.active) if state.active else None
+            )
+        return self._active
+
+
+def plan(
+    context: Context,
+    site: Site,
+    state: State,
+    *,
+    max_deletes: int,
+    verify: bool = False,
+    look: Look | None = None,
+    error_page: Task[Head | None] | None = None,
+) -> Plan:
     """Decides what is done with every file, and why; reads, writes nothing.
 
     Args:
@@ -74,6 +115,8 @@ def plan(context: Context, site: Site, state: State, *, max_deletes: int, verify
         state: the pointer.
         max_deletes: how many unhashed paths of the live site may vanish.
         verify: look at every object even if the release is live already.
+        look: what the bucket is asked already.
+        error_page: the same of the error page's plain key.
 
     Raises:
         UsageError: more paths vanish than allowed, or a hashed name has other content than before.
@@ -83,11 +126,12 @@ def plan(context: Context, site: Site, state: State, *, max_deletes: int, verify
             [Step(f.path, "keep", "this release is live", f.size) for f in site.tree.files],
             state,
             nothing=True,
+            error_page=error_page,
         )
     store = context.store
-    asked = Task(lambda: bookkeeping.known(store))
-    active = bookkeeping.load(store, state.active) if state.active else None
-    known = asked.result()
+    look = look or Look(store)
+    all_done(look.active(state), look.known)
+    active, known = look.active(state).result(), look.known.result()
     gone = _vanishing(active, site)
     problems = []
     if len([path for path in gone if not active or path not in active.assets]) > max_deletes:
@@ -97,7 +141,11 @@ def plan(context: Context, site: Site, state: State, *, max_deletes: int, verify
             "raise it if that is meant"
         )
     resumes = site.release in known.releases or site.release in known.marks
-    there = _present(context, site, assets=active is None or resumes or verify, release=resumes or verify)
+    there: dict[str, str] = {}
+    if active is None or resumes or verify:
+        there |= look.assets(lambda: site.tree.names).result()
+    if resumes or verify:
+        there |= {row.key: row.etag for row in store.list(f"_releases/{site.release}/")}
     steps, etags = [], {}
     for file in site.tree.files:
         step, etag = _step(file, site, active, there, store)
@@ -115,29 +163,18 @@ def _vanishing(active: Manifest | None, site: Site) -> list[str]:
     return sorted(set(active.files) - set(site.files)) if active else []
 
 
-def _present(context: Context, site: Site, *, assets: bool, release: bool) -> Mapping[str, str]:
-    """ETags by key of what lies in the bucket where this release would put it."""
-    prefixes = {f"_releases/{site.release}/"} if release else set()
-    top = []
-    if assets:
-        for file in site.tree.files:
-            if file.hashed:
-                folder, slash, _ = file.path.rpartition("/")
-                if slash:
-                    prefixes.add(folder.split("/", 1)[0] + "/")
-                else:
-                    top.append(file.path)
+def _assets(store: ObjectStore, names: Names) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def read(prefix: str) -> None:
-        found.update((row.key, row.etag) for row in context.store.list(prefix))
+        found.update((row.key, row.etag) for row in store.list(prefix))
 
     def look(path: str) -> None:
-        if (head := context.store.head(path)) is not None:
+        if (head := store.head(path)) is not None:
             found[path] = head.etag
 
-    for_each(sorted(prefixes), read, threads=16)
-    for_each(top, look, threads=16)
+    for_each(names.asset_folders, read, threads=16)
+    for_each(names.top_assets, look, threads=16)
     return found
 
 
@@ -190,10 +227,9 @@ def _same_content(file: SiteFile, store: ObjectStore) -> bool:
 def _matches(file: SiteFile, etag: str) -> bool:
     data = open_unchanged(file)
     try:
-        return hashlib.md5(data, usedforsecurity=False).hexdigest() == etag
+        return md5_of(data) == etag
     finally:
-        if is_mapped(data):
-            data.close()  # type: ignore[union-attr]
+        let_go(data)
 
 
 def apply(context: Context, site: Site, plan: Plan) -> State:
@@ -203,18 +239,23 @@ def apply(context: Context, site: Site, plan: Plan) -> State:
         OpsError: it failed; the message says what is live.
     """
     if plan.nothing:
-        put_error_page(context, site, sure=False)
+        _mend_error_page(context, site, plan)
         return plan.state
-    with Mark(context.store, site.release, context.who):
-        sender = _Sender(context, site, plan)
-        sender.run()
+    with Mark(context.store, site.release, context.who) as mark:
+        before = Task(lambda: context.pointer.confirm(plan.state))
+        try:
+            _Sender(context, site, plan).run()
+        finally:
+            before.wait()
         manifest = of_tree(site.release, context.now(), site.tree.files, site.rules, plan.etags)
         bookkeeping.save(context.store, manifest)
         context.record("whole", release=site.release, files=len(manifest.files))
         with uninterrupted(context.ui, "the release goes live in a moment"):
-            state = flip(context, manifest, plan.state, plan.active, plan.known)
+            state = flip(context, manifest, before.result(), plan.active, plan.known)
+            # The manifest speaks for the release from here on.
+            mark.begin_to_remove()
             put_error_page(context, site, plan.active)
-        check_live(context, manifest, plan.active, plan.state, state)
+        check_live(context, manifest, plan.active, before.result(), state)
     plan.known.marks.pop(site.release, None)
     plan.known.releases[site.release] = datetime.fromtimestamp(context.now(), UTC)
     collection.collect(context, state, plan.known)
@@ -277,8 +318,7 @@ class _Sender:
         except ExistsError:
             return self._existing(file, key, data)
         finally:
-            if is_mapped(data):
-                data.close()  # type: ignore[union-attr]
+            let_go(data)
 
     def _existing(self, file: SiteFile, key: str, data: object) -> str:
         """An asset nobody had listed: the same bytes are as good as sent, others end the run."""
@@ -287,7 +327,7 @@ class _Sender:
         head = store.head(key)
         if head is None:
             return store.put(key, data, headers)
-        if head.etag != hashlib.md5(data, usedforsecurity=False).hexdigest():  # type: ignore[arg-type]
+        if head.etag != md5_of(data):
             present = store.get(key)
             if present is None or hashlib.sha256(present.data).hexdigest() != file.sha256:
                 raise OpsError(
@@ -356,28 +396,29 @@ def _hashes(manifest: Manifest | None) -> dict[str, str]:
     return {path: entry.sha256 for path, entry in manifest.files.items()} if manifest else {}
 
 
-def put_error_page(
-    context: Context, site: Site, active: Manifest | None = None, *, sure: bool = True
-) -> None:
+def put_error_page(context: Context, site: Site, active: Manifest | None) -> None:
     """The custom error response is fetched past the edge function, so its page has a plain key too.
 
     Args:
         context: store.
         site: the live release.
         active: the release before it: an error page of that one which the new one lacks is taken away.
-        sure: put it unseen; else only if what lies there differs.
     """
     file = site.files.get(ERROR_PAGE)
+    if file is not None:
+        context.store.put(ERROR_PAGE, open_unchanged(file), site.rules.headers_for(ERROR_PAGE))
+    elif active and ERROR_PAGE in active.files:
+        context.store.delete([ERROR_PAGE])
+
+
+def _mend_error_page(context: Context, site: Site, plan: Plan) -> None:
+    """The same of a release that is live already: a run may have ended between its flip and this."""
+    file = site.files.get(ERROR_PAGE)
     if file is None:
-        if active and ERROR_PAGE in active.files:
-            context.store.delete([ERROR_PAGE])
         return
-    headers = site.rules.headers_for(ERROR_PAGE)
-    if not sure:
-        head = context.store.head(ERROR_PAGE)
-        if head is not None and head.headers == headers and _matches(file, head.etag):
-            return
-    context.store.put(ERROR_PAGE, open_unchanged(file), headers)
+    head = plan.error_page.result() if plan.error_page else context.store.head(ERROR_PAGE)
+    if head is None or head.headers != site.rules.headers_for(ERROR_PAGE) or not _matches(file, head.etag):
+        put_error_page(context, site, None)
 
 
 def restore_error_page(context: Context, target: Manifest | None, present: Manifest | None) -> None:

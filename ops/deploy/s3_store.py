@@ -7,19 +7,29 @@ polling is aborted now and then (PyO3/pyo3-async-runtimes#40).
 from __future__ import annotations
 
 import hashlib
-import mmap
 import random
 import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from ops.deploy.aws.client import GLOBAL_REGION, Aws, Bucket
 from ops.deploy.aws.http import AwsError, ca_bundle, http_date
 from ops.deploy.headers import STORABLE, Headers
-from ops.deploy.store import ChangedError, DeleteFailure, ExistsError, Found, Head, Listed, StoreError
+from ops.deploy.store import (
+    ChangedError,
+    DeleteFailure,
+    ExistsError,
+    FileBody,
+    Found,
+    Head,
+    Listed,
+    StoreError,
+    md5_of,
+)
 
 PUT_ATTEMPTS = 4
 DELETE_BATCH = 1000
@@ -81,7 +91,7 @@ class S3Store:
         self, key: str, data: object, headers: Headers = (), *, create: bool = False, if_match: str = ""
     ) -> str:
         """See ``ObjectStore``. A create whose answer was lost meets its own object: same bytes is success."""
-        size = len(data)  # type: ignore[arg-type]
+        size = data.size if isinstance(data, FileBody) else len(data)  # type: ignore[arg-type]
         expected = _expected_etag(data, size)
         mode: Any = "create" if create else {"e_tag": f'"{if_match}"'} if if_match else "overwrite"
         for attempt in range(1, PUT_ATTEMPTS + 1):
@@ -95,7 +105,11 @@ class S3Store:
                 if attempt == PUT_ATTEMPTS or not _may_pass(str(failure)):
                     raise
             else:
-                if not self.verify_etag or etag == expected or self._under_kms(key):
+                if etag == expected and self.verify_etag:
+                    return etag
+                if isinstance(data, FileBody):
+                    data.check()
+                if not self.verify_etag or self._under_kms(key):
                     return etag
                 if attempt == PUT_ATTEMPTS:
                     raise StoreError(
@@ -111,9 +125,11 @@ class S3Store:
         from obstore import exceptions
 
         began = time.monotonic()
+        # obstore reads a small file quicker than this interpreter, which 100 threads wait for.
+        body: Any = Path(data.source) if isinstance(data, FileBody) else data
         try:
             result = obstore.put(
-                self._store, key, data,  # type: ignore[arg-type]
+                self._store, key, body,
                 attributes={_attribute(name): value for name, value in headers},
                 mode=mode, use_multipart=size >= MULTIPART_FROM, chunk_size=PART, max_concurrency=4,
             )  # fmt: skip
@@ -158,15 +174,7 @@ class S3Store:
 
     def head(self, key: str) -> Head | None:
         """See ``ObjectStore``."""
-        response = self._api.head(key)
-        if response is None:
-            return None
-        now = response.date or datetime.now(UTC)
-        kept = [(name, response.headers[low]) for low, name in STORABLE.items() if low in response.headers]
-        kept += [(low, value) for low, value in response.headers.items() if low.startswith("x-amz-meta-")]
-        size = int(response.headers.get("content-length", "0"))
-        modified = http_date(response.headers.get("last-modified", "")) or now
-        return Head(response.etag, size, tuple(sorted(kept)), modified, now)
+        return head_of(self._api, key)
 
     def list(self, prefix: str, *, after: str = "", until: str = "") -> Iterator[Listed]:
         """See ``ObjectStore``."""
@@ -236,6 +244,19 @@ class S3Store:
         return given_up
 
 
+def head_of(bucket: Bucket, key: str) -> Head | None:
+    """An object's headers; None when there is none."""
+    response = bucket.head(key)
+    if response is None:
+        return None
+    now = response.date or datetime.now(UTC)
+    kept = [(name, response.headers[low]) for low, name in STORABLE.items() if low in response.headers]
+    kept += [(low, value) for low, value in response.headers.items() if low.startswith("x-amz-meta-")]
+    size = int(response.headers.get("content-length", "0"))
+    modified = http_date(response.headers.get("last-modified", "")) or now
+    return Head(response.etag, size, tuple(sorted(kept)), modified, now)
+
+
 def _obstore(aws: Aws, bucket: str) -> Any:
     from obstore.store import S3Store as Native
 
@@ -291,8 +312,8 @@ def _obstore(aws: Aws, bucket: str) -> Any:
 
 
 def _expected_etag(data: object, size: int) -> str:
-    if size < MULTIPART_FROM:
-        return hashlib.md5(data, usedforsecurity=False).hexdigest()  # type: ignore[arg-type]
+    if size < MULTIPART_FROM or isinstance(data, FileBody):
+        return md5_of(data)
     # Of an object in parts: the MD5 of the parts' MD5s, and how many there are.
     view = memoryview(data)  # type: ignore[arg-type]
     parts = [
@@ -320,8 +341,3 @@ def _plain(failure: BaseException) -> str:
     if code:
         return f"{code.group(1)}{f' (status {status.group(1)})' if status else ''}"
     return text.strip()[:300]
-
-
-def is_mapped(data: object) -> bool:
-    """Whether bytes are a mapped file, which must be closed after use."""
-    return isinstance(data, mmap.mmap)

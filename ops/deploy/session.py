@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from ops.deploy.aws.client import Aws, CloudFront, KeyValueStore
 from ops.deploy.aws.credentials import environment_region
 from ops.deploy.aws.http import Http
@@ -10,6 +15,7 @@ from ops.deploy.context import Context, Invalidate
 from ops.deploy.health import Health
 from ops.deploy.options import Options
 from ops.deploy.pointer import BucketPointer, KvsPointer, Pointer, ReadOnlyPointer
+from ops.deploy.pool import Task
 from ops.deploy.preflight import Answers, Preflight, raise_problems
 from ops.deploy.runlog import RunLog
 from ops.deploy.s3_store import S3Store
@@ -17,6 +23,11 @@ from ops.deploy.store import ObjectStore, ReadOnlyStore
 from ops.deploy.target import Target, target_of
 from ops.deploy.tree import Tree
 from ops.deploy.ui import Ui
+
+UNDER_WAY_S = 5.0
+"""How long a run that ends waits for calls it has no more use for."""
+
+Result = TypeVar("Result")
 
 
 class Session:
@@ -36,6 +47,9 @@ class Session:
         self.aws = Aws(endpoint_url=options.endpoint_url, region=options.region or environment_region())
         self.release_mode = options.mode != "in-place" and bool(self.target.kvs_arn)
         self._site_http = Http(timeout_s=15.0)
+        self._real: S3Store | None = None
+        self._lock = threading.Lock()
+        self._tasks: list[Task[Any]] = []
         self.checks_site = bool(self.target.site_url) and options.command != "releases"
         self.preflight = Preflight(
             self.aws,
@@ -50,14 +64,41 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the connections."""
+        """Waits for what is under way, and closes the connections.
+
+        A call of obstore that comes back while the interpreter ends aborts the process.
+        """
+        until = time.monotonic() + UNDER_WAY_S
+        for task in self._tasks:
+            task.wait(max(0.0, until - time.monotonic()))
         self.aws.http.close()
         self._site_http.close()
+
+    def task(self, call: Callable[[], Result]) -> Task[Result]:
+        """Begins a call that the run waits for before it ends, whether its result is asked for or not."""
+        self._tasks.append(made := Task(call))
+        return made
+
+    def store(self) -> S3Store | None:
+        """The bucket, once it is known whose it is and where; None when something is wrong with it.
+
+        Raises:
+            AwsError: AWS could not be reached, or failed.
+        """
+        self.preflight.bucket.result()
+        answers = self.preflight.answers
+        if answers.refused:
+            return None
+        with self._lock:
+            if self._real is None:
+                self._real = S3Store(self.aws, self.target.bucket, owner=answers.account)
+            return self._real
 
     def context(self, answers: Answers) -> Context:
         """Store and pointer of the site."""
         options, target = self.options, self.target
-        real = S3Store(self.aws, target.bucket, owner=answers.account)
+        real = self.store()
+        assert real is not None, "problems have been raised"
         store: ObjectStore = ReadOnlyStore(real) if options.dry_run else real
         pointer = self._pointer(store)
         health = None

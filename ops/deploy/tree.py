@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from ops.deploy import rules
 
 MANY = 8
 """How many paths of one kind a message names."""
+
+RANGE = 900
+"""Files of a range of the bucket's list: a little less than what one answer holds."""
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class SiteFile:
         stamp: what tells that it was written to: size, modification and change time (ns), inode, device.
         hashed: whether its name carries a content hash.
         sha256: hex digest of its content; "" until it has been read.
+        md5: the same with MD5; "" where nobody has asked for it.
     """
 
     path: str
@@ -34,6 +39,21 @@ class SiteFile:
     stamp: tuple[int, int, int, int, int]
     hashed: bool
     sha256: str = ""
+    md5: str = ""
+
+
+class Names(NamedTuple):
+    """Of the paths of a site what a look at the bucket needs.
+
+    Attributes:
+        cuts: paths that cut the site into ranges of ``RANGE`` files, for lists side by side.
+        asset_folders: folders at the top with hashed assets below, with their slash.
+        top_assets: hashed assets that lie at the top itself.
+    """
+
+    cuts: list[str]
+    asset_folders: list[str]
+    top_assets: list[str]
 
 
 @dataclass
@@ -58,6 +78,16 @@ class Tree:
     def bytes(self) -> int:
         """Size of all files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def names(self) -> Names:
+        """What a look at the bucket needs to know before the contents are read."""
+        assets = [file.path for file in self.files if file.hashed]
+        return Names(
+            cuts(file.path for file in self.files),
+            sorted({path.split("/", 1)[0] + "/" for path in assets if "/" in path}),
+            [path for path in assets if "/" not in path],
+        )
 
 
 def walk(root: str | Path, *, exclude: Iterable[str] = (), allowed: Iterable[str] = ()) -> Tree:
@@ -96,7 +126,9 @@ class _Walker:
             self._entry(entry, prefix + entry.name, above)
 
     def _entry(self, entry: os.DirEntry[str], path: str, above: tuple[str, ...]) -> None:
-        if rules.left_out(entry.name) or any(fnmatchcase(path, glob) for glob in self._exclude):
+        if rules.left_out(entry.name) or (
+            self._exclude and any(fnmatchcase(path, glob) for glob in self._exclude)
+        ):
             self._tree.left_out.append(path)
             return
         if path == rules.CONFIG_FILE:
@@ -151,6 +183,11 @@ class _Walker:
 def stamp_of(status: os.stat_result) -> tuple[int, int, int, int, int]:
     """Changes whenever the file is written to: the change time cannot be set back."""
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+
+
+def cuts(paths: Iterable[str]) -> list[str]:
+    """Every ``RANGE``-th path in the order of S3's lists: by bytes in UTF-8, which is by code points."""
+    return sorted(paths)[RANGE::RANGE]
 
 
 def _check_whole(tree: Tree) -> None:

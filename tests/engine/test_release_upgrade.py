@@ -69,7 +69,8 @@ class Site:
         context = Context(
             store=self.bucket, pointer=pointer, ui=Ui(), now=lambda: int(time.time()), grace_s=0.0
         )
-        plan = in_place.plan(context, site, pointer.read(), max_deletes=256, prune=False)
+        looked = in_place.look(self.bucket, lambda: site.tree.names.cuts)
+        plan = in_place.plan(context, site, looked, max_deletes=256, prune=False)
         in_place.apply(context, plan)
         return ", ".join(sorted(step.path for step in plan.steps if step.action == "upload"))
 

@@ -119,16 +119,10 @@ def test_ranges_cover_every_key_once(keys):
     store = MemoryStore()
     for key in [*keys, "_deploy/lock", "_releases/a/b", "_deploy0", "_releasesx"]:
         store.put(key, b"")
-    import ops.deploy.listing as listing
-
-    listing.PER_RANGE, kept = 7, listing.PER_RANGE
-    try:
-        found = present(store, sorted(keys))
-        assert set(found) == {*keys, "_deploy0", "_releasesx"} - {"_deploy/lock", "_releases/a/b"}
-        bounds = ranges(sorted(keys))
-        assert all(a[1].encode() <= b[0].encode() for a, b in pairwise(bounds))
-    finally:
-        listing.PER_RANGE = kept
+    cuts = sorted(keys)[7::7]
+    found = present(store, cuts)
+    assert set(found) == {*keys, "_deploy0", "_releasesx"} - {"_deploy/lock", "_releases/a/b"}
+    assert all(a[1].encode() <= b[0].encode() for a, b in pairwise(ranges(cuts)))
 
 
 def test_manifests_are_read_back_and_cut_off_ones_are_not():
