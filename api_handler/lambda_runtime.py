@@ -27,8 +27,8 @@ from api_handler.settings import SettingsError, load_settings
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 
-FIRST_EVENT_S = 0.05
-"""Seconds that warming waits for the event that caused the cold start, which lies there already."""
+WARM_S = 10.0
+"""Seconds the next event waits for warming at the most, after an answer has gone out."""
 
 
 def main() -> int:
@@ -55,10 +55,10 @@ async def _main() -> int:
         await api.init_error("Runtime.InitFailed", type(error).__name__)
         return 1
     warming = Warming(services)
+    warming.go_on()
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in (None, "on-demand"):
         # Nobody waits for a start ahead of time, and later nobody shall.
-        warming.go_on()
-        await asyncio.to_thread(warming.join)
+        await warming.done()
     # What is there now stays: it is not looked at again in every collection.
     gc.freeze()
     gc.enable()
@@ -69,12 +69,12 @@ async def _main() -> int:
 async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
     """Answer one invocation after the other until the Runtime API goes away."""
     try:
-        following = asyncio.ensure_future(api.next())
-        if warming is not None and not (await asyncio.wait({following}, timeout=FIRST_EVENT_S))[0]:
-            warming.go_on()
         while True:
-            await serve(await following, api, app, warming)
-            following = asyncio.ensure_future(api.next())
+            await serve(await api.next(), api, app, warming)
+            if warming is not None:
+                # The client has its answer. Asking for the next event would freeze the process, and
+                # whoever sends the first model call would wait for the rest of the imports.
+                await warming.done()
     except RuntimeGone:
         return
 
@@ -82,9 +82,9 @@ async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = Non
 class Warming(threading.Thread):
     """Imports what the first model call needs, beside everything else, from INIT on.
 
-    A GET needs none of it. So the event that made Lambda start this process is looked at
-    first, and the thread holds still between two steps while a GET is answered: a cold
-    start that only asks for health or agents does not pay for the SDK.
+    A GET needs none of it, so the thread holds still between two steps while one is answered: a cold
+    start that only asks for health or agents pays for one step at the most. What is left is done as
+    soon as that answer is out.
     """
 
     def __init__(self, services: Services) -> None:
@@ -109,6 +109,11 @@ class Warming(threading.Thread):
     def hold(self) -> None:
         """Come to a halt before the next step."""
         self._free.clear()
+
+    async def done(self) -> None:
+        """Wait until all is imported, or for ``WARM_S``."""
+        if self.is_alive():
+            await asyncio.to_thread(self.join, WARM_S)
 
 
 async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warming | None = None) -> None:
