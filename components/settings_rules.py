@@ -29,6 +29,7 @@ _ELSEWHERE = ("cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-")
 # A foundation model id or an inference profile: "anthropic.x", "us.anthropic.x", "global.amazon.x:0".
 _MODEL = re.compile(r"[a-z0-9]+(\.[a-z0-9][A-Za-z0-9-]*)+([.:][A-Za-z0-9.-]+)*")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}")
+_STACK = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_PREFIX = re.compile(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*")
 
 
@@ -59,7 +60,20 @@ class Problem:
 
 def check_together(s: Settings) -> list[Problem]:
     """Everything that is wrong with a configuration whose keys are well typed by themselves."""
-    return [*_region(s), *_names(s), *_api(s), *_network(s), *_operations(s)]
+    return [*_stack(s), *_region(s), *_names(s), *_api(s), *_network(s), *_operations(s)]
+
+
+def _stack(s: Settings) -> Iterator[Problem]:
+    # Pulumi takes a dot too; the dashboard and the alias of the key, which carry the stack's name, do not
+    # (CloudWatch API Reference, PutDashboard; AWS KMS API Reference, CreateAlias).
+    if not _STACK.fullmatch(s.stack):
+        name = re.sub(r"[^A-Za-z0-9_-]", "-", s.stack)
+        yield Problem(
+            "pulumi:stack",
+            s.stack,
+            "letters, digits, '-' and '_' are allowed in a stack's name, which names in AWS carry",
+            f"pulumi stack rename {name}",
+        )
 
 
 def _region(s: Settings) -> Iterator[Problem]:
@@ -331,18 +345,16 @@ def _operations(s: Settings) -> Iterator[Problem]:
             "one e-mail address is wanted",
             "pulumi config set alarmEmail ops@yourdomain.com",
         )
-    # Secrets Manager: letters, digits and /_+=.@- ; AWS advises against a hyphen and six characters
-    # at the end, which its partial ARNs look like. Names starting with aws/ are AWS's own.
+    # Secrets Manager: letters, digits and /_+=.@- in a name. Names starting with aws/ are AWS's own. What AWS
+    # says about the end of a name does not bear on this: it is only the beginning.
     if (
         not _SECRET_PREFIX.fullmatch(s.secret_prefix)
         or s.secret_prefix.lower().startswith("aws/")
         or len(s.secret_prefix) > 400
-        or re.search(r"-[A-Za-z0-9]{6}$", s.secret_prefix)
     ):
         yield Problem(
             "secretPrefix",
             s.secret_prefix,
-            "a path of letters, digits and _+=.@- is wanted, not under aws/, "
-            "not ending in a hyphen and six characters",
+            "a path of letters, digits and _+=.@- is wanted, at most 400 characters, not under aws/",
             f"pulumi config set secretPrefix orchestrator/{s.stack}",
         )

@@ -65,6 +65,12 @@ def test_the_stack_files_are_accepted_and_hold_only_what_differs(stack: str) -> 
             assert value != defaults[name].default, f"{name} repeats the default"
 
 
+def test_every_stack_file_names_a_stack(tmp_path: Path) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.pr.7.yaml", "other.yaml"):
+        (tmp_path / name).touch()
+    assert stack_names(tmp_path) == ["dev", "pr.7"]
+
+
 def test_there_are_two_stacks_and_prod_takes_the_short_secret_name() -> None:
     assert stack_names(ROOT) == ["dev", "prod"]
     prod = load(effective_config(ROOT, "prod", {}), stack="prod")
@@ -176,7 +182,7 @@ def test_the_running_program_knows_which_keys_are_encrypted(monkeypatch: pytest.
         ("originVerifyGeneration", "0", "allowed is 1 to"),
         ("secretPrefix", "/x/", "a path of letters"),
         ("secretPrefix", "aws/x", "not under aws/"),
-        ("secretPrefix", "my-secret-abc123", "not ending in a hyphen and six"),
+        ("secretPrefix", "a" * 401, "at most 400 characters"),
         ("apiImage", f"nginx@{DIGEST}", "only Fargate runs an image"),
         ("vpcId", "vpc-0123456789abcdef0", "vpcId and subnetIds belong together"),
         ("apiMinTasks", "9", "it is more than apiMaxTasks"),
@@ -291,6 +297,21 @@ def _typed(value: str, like: object) -> object:
     if isinstance(like, bool):
         return value == "true"
     return type(like)(value) if isinstance(like, int | float) else value
+
+
+@pytest.mark.parametrize("stack", ["my-branch", "pr-123456", "Feature_1", "a" * 100])
+def test_any_stack_has_its_own_secrets_without_being_asked(stack: str) -> None:
+    assert settings(stack).secret_prefix == f"orchestrator/{stack}"
+
+
+def test_a_stack_whose_name_aws_takes_nowhere_is_refused_with_one_it_takes() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings("pr.7")
+    (problem,) = caught.value.problems
+    assert problem.text("pr.7") == (
+        "pulumi:stack = 'pr.7': letters, digits, '-' and '_' are allowed in a stack's name, which names in "
+        "AWS carry. Mend: pulumi stack rename pr-7 --stack pr.7"
+    )
 
 
 def test_the_region_is_wanted() -> None:
