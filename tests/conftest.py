@@ -20,8 +20,6 @@ botocore_once.share()
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
 TOGETHER = {
-    "tests/api_handler/": "api",
-    "tests/ops/keys/": "keys",
     "tests/components/orchestrator_api/test_on_": "plans of the API",
     "tests/components/orchestrator_api/test_network.py": "plans of the API",
     "tests/components/orchestrator_api/test_component.py": "plans of the API",
@@ -29,7 +27,7 @@ TOGETHER = {
     "tests/ops/guardrails/test_program.py": "plans of the stacks",
     "tests/ops/cost/test_program_prices.py": "plans of the stacks",
 }
-"""Beginnings of paths whose tests share what is dear to make: a server, a table, a plan."""
+"""Beginnings of paths whose tests share what is dear to make: the plans of the program and its parts."""
 
 
 @pytest.hookimpl(optionalhook=True)
