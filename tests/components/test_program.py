@@ -114,6 +114,15 @@ def _is_secret(path: str, secret_paths: frozenset[str]) -> bool:
     return any(path == s or path.startswith((f"{s}.", f"{s}[")) for s in secret_paths)
 
 
+def test_cloudfront_sends_a_new_value_only_after_it_is_among_those_accepted() -> None:
+    plan = planned("prod")
+    (distribution,) = plan.all("aws:cloudfront/distribution:Distribution")
+    versions = {r.name: r.urn for r in plan.all("aws:secretsmanager/secretVersion:SecretVersion")}
+    # On its way the value waits for the version that holds it; the seed of the API keys concerns nobody here.
+    assert versions["secrets-origin-verify-version"] in distribution.depends_on
+    assert versions["secrets-api-key-version"] not in distribution.depends_on
+
+
 @every_case
 def test_physical_names_keep_within_aws_limits(case: str) -> None:
     # Autonaming adds a hyphen and seven characters to the logical name.

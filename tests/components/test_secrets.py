@@ -264,6 +264,16 @@ def test_every_taggable_child_carries_the_tags_and_the_component_is_the_parent()
                 assert r.inputs["tags"] == TAGS, r.urn
 
 
+def test_the_outputs_are_registered() -> None:
+    d = full()
+    arns = {s.name: s.outputs["arn"] for s in d.all(SECRET)}
+    assert d.component_outputs("Secrets::secrets") == {
+        "api_key_arn": arns["secrets-api-key"],
+        "origin_verify_arn": arns["secrets-origin-verify"],
+        "kms_key_arn": d.one("aws:kms/key:Key").outputs["arn"],
+    }
+
+
 def test_all_wrong_arguments_come_in_one_message() -> None:
     with pytest.raises(
         ValueError, match=r"prefix is '/x/'.*rotation_days is set without artifact.*generation is 0"

@@ -79,6 +79,28 @@ def test_in_prod_data_is_neither_replaced_by_a_rename_nor_destroyed(
     assert local.preview().counts() == {"same": total}
 
 
+def test_no_file_of_a_run_holds_a_secret_in_plain(tmp_path: Path) -> None:
+    # State, its history and backups, the engine's own logs and the project files of the run.
+    local = LocalStack(ROOT, "prod", tmp_path)
+    local.up({"originVerifyGeneration": "2"})
+    made = {r.name: str(r.outputs["result"]) for r in local.resources() if r.type.startswith("random:")}
+    assert sorted(made) == [
+        "secrets-api-key-seed",
+        "secrets-origin-verify-value-1",
+        "secrets-origin-verify-value-2",
+        "site-preview-token",
+    ]
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert any(b"secrets-api-key-seed" in content for content in files.values())
+    leaks = [
+        (name, path.name)
+        for path, content in files.items()
+        for name in made
+        if made[name].encode() in content
+    ]
+    assert leaks == []
+
+
 def copied(folder: Path, *parts: str) -> Path:
     """A copy of the project: its files and these folders."""
     root = folder / "project"
