@@ -140,11 +140,16 @@ class LoadBalancerTelemetry:
 
 @dataclass(frozen=True, kw_only=True)
 class EcsServiceTelemetry:
-    """An ECS service (dimensions ClusterName, ServiceName)."""
+    """An ECS service (dimensions ClusterName, ServiceName).
+
+    Attributes:
+        pauses: it has hours in which it runs no task, and is well.
+    """
 
     cluster_name: pulumi.Input[str]
     service_name: pulumi.Input[str]
     min_tasks: int
+    pauses: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

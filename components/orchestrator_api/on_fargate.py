@@ -310,7 +310,10 @@ class OnFargate:
                 load_balancer=balancer.balancer.arn_suffix, target_group=balancer.targets.arn_suffix
             ),
             service=EcsServiceTelemetry(
-                cluster_name=cluster.name, service_name=service.name, min_tasks=args.min_tasks
+                cluster_name=cluster.name,
+                service_name=service.name,
+                min_tasks=args.min_tasks,
+                pauses=bool(args.work_hours),
             ),
         )
 

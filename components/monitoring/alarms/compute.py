@@ -109,7 +109,8 @@ def service_alarms(service: EcsServiceTelemetry) -> list[AlarmSpec]:
             datapoints=10,
             comparison="<",
             threshold=service.min_tasks,
-            missing="breaching",
+            # Tasks that are not to run report nothing.
+            missing="notBreaching" if service.pauses else "breaching",
         ),
         AlarmSpec(
             key="task-memory",

@@ -55,6 +55,7 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
             "balancer": metric("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", balancer),
         }
         expression = rate(["target", "balancer"], ["requests", "balancer"])
+        pauses = api.service is not None and api.service.pauses
         found += [
             AlarmSpec(
                 key="balancer-errors-fast",
@@ -81,18 +82,20 @@ def alarms(watched: Watched) -> list[AlarmSpec]:
                 threshold=ANY_PERCENT,
                 severity="page",
             ),
-            # A target group without targets reports nothing at all: that is not health, so missing breaches.
+            # A target group without targets reports nothing at all: that is not health, so missing breaches,
+            # but where having none is meant. There the last target drains for five minutes and its task has
+            # one more to stop, which must not ring either.
             AlarmSpec(
                 key="no-healthy-target",
                 title="No target of the load balancer is healthy",
                 meaning="No task or instance answers the health check, or there is none.",
                 metrics={"m": metric("AWS/ApplicationELB", "HealthyHostCount", "Minimum", targets)},
                 period_s=MINUTE,
-                periods=3,
-                datapoints=3,
+                periods=10 if pauses else 3,
+                datapoints=10 if pauses else 3,
                 comparison="<",
                 threshold=1,
-                missing="breaching",
+                missing="notBreaching" if pauses else "breaching",
                 severity="page",
             ),
             AlarmSpec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -271,6 +271,45 @@ def test_a_quiet_night_rings_nothing(backend: str, production: bool) -> None:
             health_checks=production,
         )
         assert rung(watched(backend, production), world) == {}
+
+
+def pausing() -> Watched:
+    """A development stack on Fargate that stops at night."""
+    watch = watched("fargate", production=False)
+    assert watch.api is not None
+    assert watch.api.service is not None
+    return replace(watch, api=replace(watch.api, service=replace(watch.api.service, pauses=True)))
+
+
+def test_a_service_that_stops_at_night_rings_nothing_then() -> None:
+    """Six minutes in which the last targets drain, then a night without any, then a start."""
+
+    def story(minute: int) -> Minute:
+        if START <= minute < START + 6:
+            return Minute(tasks=1, healthy=0)
+        if START + 6 <= minute < START + 600:
+            return Minute(tasks=0, healthy=None)
+        if START + 600 <= minute < START + 603:
+            return Minute(tasks=1, healthy=0)
+        return GOOD
+
+    world = live("fargate", 0, story, minutes=START + 700, production=False)
+    assert rung(pausing(), world) == {}
+    assert {"no-healthy-target", "tasks-missing"} <= set(rung(watched("fargate", production=False), world))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "key", "within"),
+    [
+        (Minute(healthy=0, unhealthy=2), "no-healthy-target", 11),
+        (Minute(tasks=1), "tasks-missing", 15),
+    ],
+)
+def test_a_service_that_stops_at_night_rings_when_it_fails_by_day(
+    trouble: Minute, key: str, within: float
+) -> None:
+    world = live("fargate", 0, from_start(trouble), production=False)
+    assert 0 < rung(pausing(), world).get(key, math.inf) <= within
 
 
 @pytest.mark.parametrize("backend", ["lambda", "fargate", "ec2"])

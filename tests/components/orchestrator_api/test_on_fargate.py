@@ -158,6 +158,7 @@ def test_work_hours(hours: str, stop: str):
     assert actions["api-scaling-stop"]["scalableTargetAction"] == {"minCapacity": 0, "maxCapacity": 0}
     assert actions["api-scaling-stop"]["timezone"] == hours.split()[1]
     assert set(d.one("aws:appautoscaling/target:Target").ignore_changes) == {"minCapacity", "maxCapacity"}
+    assert d.result["api"].telemetry.service.pauses is True
 
 
 def test_the_load_balancer_lets_streams_finish(dev: Deployment):
@@ -240,6 +241,7 @@ def test_a_given_zone_is_not_looked_up():
 def test_telemetry(dev: Deployment):
     telemetry = dev.result["api"].telemetry
     assert (telemetry.kind, telemetry.service.min_tasks) == ("fargate", 1)
+    assert telemetry.service.pauses is False
     assert telemetry.function is telemetry.rest_api is telemetry.instance is None
     assert set(telemetry.log_groups) == {"API"}
 
