@@ -47,6 +47,9 @@ PRIVATE_IMAGE = re.compile(
 # AWS marks Graviton by a "g" after the generation's digit: t4g, m7gd, c8gn. a1 came before that rule.
 ARM_INSTANCE = re.compile(r"(?:[a-z]+\d+g[a-z]*|a1)\.[a-z0-9-]+")
 
+# Of these the letter after the "g" tells of disks in the host (m7gd); families i, im and is are made of them.
+DISKS_IN_HOST = re.compile(r"(?:[a-z]+\d+g[a-z]*d[a-z]*|i[a-z]*\d+g[a-z]*)\.[a-z0-9-]+")
+
 _WORK_HOURS = re.compile(
     r"(?P<start>[01]\d|2[0-3])-(?P<stop>[01]\d|2[0-4]) (?P<zone>[A-Za-z_]+(?:/[A-Za-z_+-]+)*)"
 )

@@ -50,23 +50,31 @@ AGENT_MESSAGES = [
 _API = {
     "bedrock-runtime": INVOKE,
     "logs": ["logs:CreateLogStream", "logs:PutLogEvents"],
-    "monitoring": ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData"],
+    "monitoring": ["cloudwatch:DescribeAlarms"],
     "secretsmanager": ["secretsmanager:GetSecretValue"],
 }
 
 SERVICES: dict[str, dict[str, list[str]]] = {
     "fargate": {**_API, "ecr.api": PULL_IMAGE, "ecr.dkr": PULL_IMAGE},
-    "ec2": {**_API, "ssm": AGENT_SSM, "ssmmessages": AGENT_CHANNELS, "ec2messages": AGENT_MESSAGES},
+    "ec2": {
+        **_API,
+        # The CloudWatch agent sends metrics; on Fargate they go as lines of the log.
+        "monitoring": ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData"],
+        "ssm": AGENT_SSM,
+        "ssmmessages": AGENT_CHANNELS,
+        "ec2messages": AGENT_MESSAGES,
+    },
 }
 """Backend to interface endpoint to the actions its policy allows: what is called, and nothing else."""
 
 
 def interface_endpoints(backends: Iterable[str]) -> dict[str, list[str]]:
     """The interface endpoints these backends need together, sorted by service."""
-    merged: dict[str, list[str]] = {}
+    merged: dict[str, set[str]] = {}
     for backend in backends:
-        merged.update(SERVICES[backend])
-    return dict(sorted(merged.items()))
+        for service, actions in SERVICES[backend].items():
+            merged.setdefault(service, set()).update(actions)
+    return {service: sorted(actions) for service, actions in sorted(merged.items())}
 
 
 def interface_policy(actions: list[str], account_id: Text) -> dict[str, Any]:

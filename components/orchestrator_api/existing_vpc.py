@@ -11,6 +11,10 @@ from pulumi_aws import ec2
 
 INTERNET = "0.0.0.0/0"
 
+EXCLUDED_ZONE_IDS = ("use1-az3", "usw1-az2", "apne1-az3", "cac1-az3")
+"""Zones in which VPC origins do not work, and in part new subnets are refused (Amazon CloudFront Developer
+Guide, "Restrict access with VPC origins", "Supported AWS Regions"); each of their Regions has two others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubnetFacts:
@@ -19,7 +23,7 @@ class SubnetFacts:
     Attributes:
         subnet_id: its id.
         vpc_id: the VPC it is in.
-        zone: its Availability Zone.
+        zone: id of its Availability Zone, the same in every account, such as ``use1-az1``.
         default_route: what 0.0.0.0/0 goes to, such as ``nat-…``, ``eni-…`` or ``igw-…``; "": nowhere.
     """
 
@@ -42,6 +46,11 @@ def problems(vpc_id: str, subnets: Sequence[SubnetFacts], has_gateway: bool, egr
     for subnet in subnets:
         if subnet.vpc_id != vpc_id:
             found.append(f"subnetIds: {subnet.subnet_id} is in {subnet.vpc_id}, not in vpcId {vpc_id}")
+        if subnet.zone in EXCLUDED_ZONE_IDS:
+            found.append(
+                f"subnetIds: {subnet.subnet_id} is in the zone {subnet.zone}, into which CloudFront does not "
+                "reach (VPC origins); one in another zone is wanted"
+            )
         if subnet.default_route.startswith("igw-"):
             found.append(
                 f"subnetIds: {subnet.subnet_id} is public ({INTERNET} goes to {subnet.default_route}); "
@@ -79,7 +88,7 @@ def read(
             SubnetFacts(
                 subnet_id=subnet_id,
                 vpc_id=subnet.vpc_id,
-                zone=subnet.availability_zone,
+                zone=subnet.availability_zone_id,
                 default_route=default_route(_routes(vpc_id, subnet_id, opts)),
             )
         )

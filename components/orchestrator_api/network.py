@@ -24,10 +24,6 @@ from components.orchestrator_api.maker import Maker
 PUBLIC_CIDRS = ("10.88.0.0/24", "10.88.1.0/24")
 PRIVATE_CIDRS = ("10.88.16.0/20", "10.88.32.0/20")
 
-# Zones in which VPC origins do not work, or in which new subnets are refused (same guide, "Supported
-# AWS Regions"); each of these Regions has at least two others.
-EXCLUDED_ZONE_IDS = ["use1-az3", "usw1-az2", "apne1-az3", "cac1-az3"]
-
 CLIENTS = ("tasks", "instance")
 """Who leaves through the network: the first part of the names of their rules."""
 
@@ -257,7 +253,7 @@ def make_network(
 def _zones(make: Maker) -> pulumi.Output[Sequence[str]]:
     return aws.get_availability_zones_output(
         state="available",
-        exclude_zone_ids=EXCLUDED_ZONE_IDS,
+        exclude_zone_ids=list(existing_vpc.EXCLUDED_ZONE_IDS),
         # Local Zones and the like must be opted into, and have no VPC origins.
         filters=[aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])],
         opts=make.lookup(),

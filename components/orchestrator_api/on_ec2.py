@@ -253,12 +253,15 @@ class OnEc2:
         return f"{self._host.args.project}-{self._host.args.stack}-release"
 
     def _alarms(self, instance: ec2.Instance) -> None:
-        """EC2's own repairs: another host for a broken one, a restart for a system that hangs."""
+        """EC2's own repairs: another host for a broken one, a restart for a system that hangs.
+
+        What has disks in its host cannot move (Amazon EC2 User Guide, "Automatic instance recovery").
+        """
         args = self._host.args
-        for key, metric, action, minutes, what in (
-            ("recover", "StatusCheckFailed_System", "recover", 2, "moves to another host"),
-            ("reboot", "StatusCheckFailed_Instance", "reboot", 5, "is restarted"),
-        ):
+        repairs = [("reboot", "StatusCheckFailed_Instance", "reboot", 5, "is restarted")]
+        if not forms.DISKS_IN_HOST.fullmatch(args.instance_type):
+            repairs.append(("recover", "StatusCheckFailed_System", "recover", 2, "moves to another host"))
+        for key, metric, action, minutes, what in repairs:
             cloudwatch.MetricAlarm(
                 f"{self._host.name}-instance-{key}",
                 name=f"{args.project}-{args.stack}-instance-{key}",

@@ -42,6 +42,13 @@ def test_all_that_does_not_suit_is_said():
     ]
 
 
+def test_a_zone_that_cloudfront_does_not_reach_is_said():
+    (problem,) = problems(VPC_ID, [subnet(1, "use1-az3"), subnet(2, "use1-az1")], True, "auto")
+    assert problem.startswith(
+        "subnetIds: subnet-1 is in the zone use1-az3, into which CloudFront does not reach"
+    )
+
+
 def route(cidr: str, **targets: str) -> SimpleNamespace:
     return SimpleNamespace(cidr_block=cidr, **targets)
 
@@ -78,7 +85,7 @@ def test_a_subnet_without_its_own_table_has_the_vpcs_main_one(monkeypatch: pytes
         return SimpleNamespace(routes=[route("0.0.0.0/0", transit_gateway_id="tgw-1")])
 
     def get_subnet(**kwargs: object) -> SimpleNamespace:
-        return SimpleNamespace(vpc_id=VPC_ID, availability_zone="a")
+        return SimpleNamespace(vpc_id=VPC_ID, availability_zone_id="a")
 
     def get_internet_gateway(**kwargs: object) -> SimpleNamespace:
         raise Exception("no matching EC2 Internet Gateway found")

@@ -174,6 +174,15 @@ def test_the_artifact_and_amazons_buckets_alone_pass_the_s3_endpoint():
     assert "arn:aws:s3:::al2023-repos-us-east-1-de612dc2/*" in amazon["Resource"]
 
 
+@pytest.mark.parametrize("backends", [("fargate", "ec2"), ("ec2", "fargate")])
+def test_two_backends_have_the_endpoints_of_both_and_what_each_may(backends: tuple[str, str]):
+    both = endpoints.interface_endpoints(backends)
+    assert set(both) == set(endpoints.SERVICES["fargate"]) | set(endpoints.SERVICES["ec2"])
+    assert both["monitoring"] == ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData"]
+    # Tasks send no metrics of their own: theirs are lines of the log.
+    assert endpoints.interface_endpoints(["fargate"])["monitoring"] == ["cloudwatch:DescribeAlarms"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -149,6 +149,20 @@ def test_graviton_types(kind: str):
     assert ("creditSpecification" in instance) == kind.startswith("t4g")
 
 
+@pytest.mark.parametrize(
+    ("kind", "moves"),
+    [
+        ("t4g.small", True), ("m7g.large", True), ("c7gn.large", True), ("a1.medium", True),
+        ("c8gd.xlarge", False), ("r6gd.medium", False), ("x2gd.medium", False), ("im4gn.large", False),
+        ("i8g.large", False), ("is4gen.medium", False),
+    ],
+)  # fmt: skip
+def test_what_has_disks_in_its_host_does_not_promise_to_move(kind: str, moves: bool):
+    made = run(backend="ec2", instance_type=kind).all("aws:cloudwatch/metricAlarm:MetricAlarm")
+    assert ("api-instance-recover" in {alarm.name for alarm in made}) is moves
+    assert "api-instance-reboot" in {alarm.name for alarm in made}
+
+
 @pytest.mark.parametrize("kind", ["t3.medium", "m7i.large", "g5.xlarge", "t4g", ""])
 def test_other_types_are_refused(kind: str):
     with pytest.raises(ValueError, match="a Graviton type is wanted"):
