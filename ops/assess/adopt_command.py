@@ -113,7 +113,10 @@ def _adopt(snapshot: Snapshot, path: Path, upgrades: set[str], accepted: list[st
         for one in stopping:
             accept = f" (--accept {one.check})" if one.check else ""
             out.print(f"conflict: {one.text}. {one.mend}{accept}", markup=False)
-            for line in (one.command, f"pulumi config set {one.setting}" if one.setting else ""):
+            for line in (
+                one.command,
+                f"pulumi config set --stack {snapshot.request.stack} {one.setting}" if one.setting else "",
+            ):
                 if line:
                     out.print(f"    {line}", markup=False)
         raise OpsError(f"{len(stopping)} conflict(s); nothing was written")

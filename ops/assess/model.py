@@ -58,6 +58,11 @@ class Request:
     secret_prefix: str = "orchestrator"  # noqa: S105
     costs: bool = False
 
+    @property
+    def into(self) -> str:
+        """The stack that printed commands name: what runs already is production."""
+        return self.stack or "prod"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unread:
@@ -339,4 +344,4 @@ def _upgrade(mend: str, request: Request) -> str:
     if not asked:
         return ""
     site = [f"--distribution-id {request.distribution_id}"] if request.distribution_id else []
-    return " ".join(("python -m ops adopt --stack", request.stack or "prod", *site, *asked))
+    return " ".join(("python -m ops adopt --stack", request.into, *site, *asked))

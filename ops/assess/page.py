@@ -22,7 +22,7 @@ def render(report: dict[str, Any]) -> str:
             _header(report, subject),
             _tiles(report),
             _seen(report["seen"]),
-            _findings(report["findings"]),
+            _findings(report["findings"], report["stack"] or "prod"),
             _recommendation(report["recommendation"]),
             _steps(report["steps"]),
             _costs(report["costs"]),
@@ -81,22 +81,22 @@ def _seen(rows: list[dict[str, str]]) -> str:
     return f'<section><h2>What is there</h2><div class="seen">{"".join(parts)}</div></section>'
 
 
-def _findings(findings: list[dict[str, Any]]) -> str:
+def _findings(findings: list[dict[str, Any]], stack: str) -> str:
     if not findings:
         return "<section><h2>Findings</h2><p>Nothing was found.</p></section>"
     parts = []
     for severity, group in groupby(findings, key=lambda finding: finding["severity"]):
-        cards = "".join(_finding(finding) for finding in group)
+        cards = "".join(_finding(finding, stack) for finding in group)
         parts.append(f'<h3 class="band {severity}">{_WORDS[severity]}</h3>{cards}')
     return f"<section><h2>Findings</h2>{''.join(parts)}</section>"
 
 
-def _finding(finding: dict[str, Any]) -> str:
+def _finding(finding: dict[str, Any], stack: str) -> str:
     actions = ""
     if finding["command"]:
         actions += f"<pre>{escape(finding['command'])}</pre>"
     if finding["setting"]:
-        actions += f"<pre>pulumi config set {escape(finding['setting'])}</pre>"
+        actions += f"<pre>pulumi config set --stack {escape(stack)} {escape(finding['setting'])}</pre>"
     cost = f'<p class="cost">{escape(finding["cost"])}</p>' if finding["cost"] else ""
     return (
         f'<article class="{finding["severity"]}" id="{escape(finding["check"])}">'
@@ -120,12 +120,22 @@ def _recommendation(recommendation: dict[str, Any]) -> str:
         for option in recommendation["options"]
     )
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in recommendation["reasons"])
+    head = ("apiBackend", "#USD a month, at rest", "For", "Against")
     return (
         f"<section class=keep><h2>Recommended backend: {escape(recommendation['backend'])}</h2>"
-        f"<ul class=reasons>{reasons}</ul>"
-        "<table><thead><tr><th scope=col>apiBackend</th><th scope=col class=number>USD a month, at rest</th>"
-        "<th scope=col>For</th><th "
-        f"scope=col>Against</th></tr></thead><tbody>{rows}</tbody></table></section>"
+        f"<ul class=reasons>{reasons}</ul>{_table('The backends side by side', head, rows)}</section>"
+    )
+
+
+def _table(label: str, head: tuple[str, ...], rows: str, foot: str = "") -> str:
+    """A table the keyboard can scroll where it is wider than the screen; ``#`` marks a column of numbers."""
+    cells = "".join(
+        f"<th scope=col{' class=number' * name.startswith('#')}>{escape(name.lstrip('#'))}</th>"
+        for name in head
+    )
+    return (
+        f'<div class=wide tabindex=0 role=region aria-label="{label}"><table><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{rows}</tbody>{foot and f'<tfoot>{foot}</tfoot>'}</table></div>"
     )
 
 
@@ -158,11 +168,9 @@ def _costs(rows: list[dict[str, Any]]) -> str:
     lines = "".join(
         f"<tr><td>{escape(row['service'])}</td><td class=number>{row['usd']:.2f}</td></tr>" for row in rows
     )
-    return (
-        "<section class=keep><h2>Costs of this month so far</h2><table><thead><tr><th scope=col>Service</th>"
-        f"<th scope=col class=number>USD</th></tr></thead><tbody>{lines}</tbody>"
-        f"<tfoot><tr><th scope=row>Total</th><td class=number>{total:.2f}</td></tr></tfoot></table></section>"
-    )
+    foot = f"<tr><th scope=row>Total</th><td class=number>{total:.2f}</td></tr>"
+    table = _table("Costs by service", ("Service", "#USD"), lines, foot)
+    return f"<section class=keep><h2>Costs of this month so far</h2>{table}</section>"
 
 
 def _not_checked(rows: list[dict[str, Any]]) -> str:
@@ -174,9 +182,8 @@ def _not_checked(rows: list[dict[str, Any]]) -> str:
     )
     return (
         "<section><h2>Not checked</h2><p><code>python -m ops check --print-policy</code> prints the policy "
-        "with "
-        "which everything can be.</p><table><thead><tr><th scope=col>Check</th><th scope=col>Reason</th></tr>"
-        f"</thead><tbody>{lines}</tbody></table></section>"
+        f"with which everything can be.</p>{_table('Checks that were not made', ('Check', 'Reason'), lines)}"
+        "</section>"
     )
 
 

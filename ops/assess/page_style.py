@@ -2,7 +2,7 @@
 
 STYLE = """
 :root{--bg:#f6f7f9;--card:#fff;--ink:#1a2029;--soft:#5b6573;--line:#e1e5ea;--code:#f0f2f5;
---high:#c62f2f;--medium:#b26a00;--low:#1f6fb2;--info:#6b7480;--good:#1f7a46;--accent:#2f5bd0}
+--high:#b92b2b;--medium:#8f5500;--low:#1b649f;--info:#5b6470;--good:#1f7a46;--accent:#2f5bd0}
 @media (prefers-color-scheme:dark){:root{--bg:#12151a;--card:#1b2027;--ink:#e8ebef;--soft:#9aa5b3;
 --line:#2c333d;--code:#242a33;--high:#ff7a74;--medium:#f0b04e;--low:#79b8f3;--info:#a5afbb;
 --good:#63cf93;--accent:#8fabff}}
@@ -57,6 +57,8 @@ th,td{text-align:left;vertical-align:top;padding:.6rem .85rem;border-bottom:1px 
 tbody tr:last-child>*{border-bottom:0}
 thead th{color:var(--soft);font-weight:600;font-size:.8rem}
 tfoot>tr>*{border-top:1px solid var(--line);border-bottom:0}
+.wide{overflow-x:auto;border-radius:10px}
+.wide:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tr.chosen>*{background:color-mix(in srgb,var(--good) 10%,transparent)}
 .reasons{margin:.2rem 0 1rem;padding-left:1.1rem}
@@ -74,7 +76,8 @@ dl.passed{grid-template-columns:minmax(9rem,auto) 1fr;gap:.5rem 1rem}
 dl.passed code{display:inline-block;margin:0 .2rem .25rem 0}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
 @media (max-width:46rem){.tiles{grid-template-columns:repeat(3,1fr)}.columns{columns:1}
-h4{flex-direction:column;gap:0}table{display:block;overflow-x:auto}}
+h4{flex-direction:column;gap:0}.wide td:not(.number){min-width:11rem}
+.wide thead .number{white-space:normal}}
 @media print{@page{margin:14mm}
 :root{--bg:#fff;--card:#fff;--ink:#111;--soft:#555;--line:#ccc;--code:#f3f3f3;--high:#b02222;
 --medium:#8a5200;--low:#185a92;--info:#555;--good:#1a663b;--accent:#1d419c}

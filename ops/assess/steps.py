@@ -40,7 +40,7 @@ Judge = Callable[[Snapshot], tuple[bool, str]]
 
 def checklist(snapshot: Snapshot) -> tuple[Step, ...]:
     """Every step with its state."""
-    stack = snapshot.request.stack or "dev"
+    stack = snapshot.request.into
     steps = []
     for group, title, needs, judge, command in _STEPS:
         state: State

@@ -17,7 +17,7 @@ def render(report: dict[str, Any], console: Console) -> None:
     """Prints the whole report, worst first, next steps last."""
     _head(report, console)
     for finding in report["findings"]:
-        _finding(finding, console)
+        _finding(finding, report["stack"] or "prod", console)
     _not_checked(report["not_checked"], console)
     _recommendation(report["recommendation"], console)
     _steps(report["steps"], console)
@@ -36,7 +36,7 @@ def _head(report: dict[str, Any], console: Console) -> None:
     console.print()
 
 
-def _finding(finding: dict[str, Any], console: Console) -> None:
+def _finding(finding: dict[str, Any], stack: str, console: Console) -> None:
     severity = finding["severity"]
     console.print(
         f"[{_STYLES[severity]}]{severity.upper():<6}[/] [bold]{escape(finding['title'])}[/]  "
@@ -47,7 +47,7 @@ def _finding(finding: dict[str, Any], console: Console) -> None:
         ("why", finding["why"]),
         ("mend", finding["mend"]),
         ("run", finding["command"]),
-        ("set", f"pulumi config set {finding['setting']}" if finding["setting"] else ""),
+        ("set", f"pulumi config set --stack {stack} {finding['setting']}" if finding["setting"] else ""),
         ("cost", finding["cost"]),
         ("see", finding["source"]),
     ]

@@ -7,7 +7,14 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ops.assess import report
+from ops.assess.page import render as report_page
 from tests.browser.conftest import ROOT, System
+from tests.ops.assess.accounts import plain_site
+from tests.ops.assess.aws_shapes import DOMAIN
+from tests.ops.assess.fake_aws import Refusal
+from tests.ops.assess.run import assess
+from tests.ops.assess.test_collect import COSTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -69,6 +76,28 @@ def test_axe_on_a_conversation_with_an_error(browser: Browser, public: System, s
     found += _violations(page)
     context.close()
     assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 360])
+def test_axe_on_the_page_of_ops_check(browser: Browser, scheme: str, width: int) -> None:
+    answers = {**plain_site(), **COSTS, ("ecs", "ListClusters"): Refusal("AccessDeniedException")}
+    snapshot = assess(answers, domain=DOMAIN, costs=True)[0]
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_content(report_page(report.build(snapshot, truncated=("only the first 3000 were read",))))
+    found = _violations(page)
+    across = page.evaluate("document.documentElement.scrollWidth")
+    # On paper nothing is cut off and nothing stays dark.
+    page.emulate_media(media="print")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    context.close()
+    assert found == []
+    assert asked == []
+    assert across <= width
+    assert paper == "rgb(255, 255, 255)"
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/no/such/page", "/_dev"])

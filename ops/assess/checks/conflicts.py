@@ -243,7 +243,8 @@ def api_route(s: Snapshot) -> Iterator[Found]:
             evidence=f"{len(origins(found))} origins, {len(list(behaviors(found)))} behaviors, none for "
             "/api/*",
             mend="Adopt the distribution, choose a backend and bring the stack up.",
-            command=f"python -m ops adopt --distribution-id {s['distribution']['Id']}",
+            command=f"python -m ops adopt --stack {s.request.into} "
+            f"--distribution-id {s['distribution']['Id']}",
             setting=f"orchestrator:apiBackend {s.request.backend or 'lambda'}",
         )
 

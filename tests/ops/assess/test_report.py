@@ -255,6 +255,18 @@ def test_the_terminal_shows_everything_that_was_found(built: dict[str, Any]) -> 
     assert f"{built['calls']} calls in" in last
 
 
+def test_every_printed_command_names_its_stack(site: Snapshot, built: dict[str, Any]) -> None:
+    # Without one Pulumi asks, and `ops adopt` refuses.
+    web = dataclasses.replace(site, request=dataclasses.replace(site.request, stack="web"))
+    for report_, stack in ((built, "prod"), (report.build(web), "web")):
+        shown = [printed(report_), "".join(outline(page.render(report_)).words)]
+        commands = [
+            line for text_ in shown for line in re.findall(r"(?:ops adopt --s|pulumi config set) ?.*", text_)
+        ]
+        assert len(commands) > 10
+        assert all(f"tack {stack}" in line for line in commands), commands
+
+
 def test_markup_in_the_account_is_printed_as_it_stands(built: dict[str, Any]) -> None:
     odd = copy.deepcopy(built)
     odd["findings"][0]["evidence"] = "[bold]x[/] off: [a]"
