@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from ops.cli import main
+from ops.engine.cli_binary import find_engine
 from ops.local.watch import stamps
 
 ROOT = Path(__file__).parents[3]
@@ -78,52 +83,173 @@ def test_what_is_watched(tmp_path: Path) -> None:
     assert stamps([tmp_path / "a"]) != before
 
 
+class Started:
+    """``ops dev`` in a process of its own, with its folder elsewhere.
+
+    Attributes:
+        process: what runs.
+        url: that it printed.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        code = (
+            "import sys; from pathlib import Path; from ops.local import cli;"
+            f"cli.folder_of = lambda root, stack: Path({str(folder)!r});"
+            "from ops.cli import main; sys.exit(main(sys.argv[1:]))"
+        )
+        env = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        self._errors = folder.with_name("errors.txt")
+        with self._errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, "dev", *arguments], cwd=ROOT, env={**env, **environment},
+                stdout=subprocess.PIPE, stderr=errors, text=True,
+            )  # fmt: skip
+        assert self.process.stdout
+        self.url = self.process.stdout.readline().strip()
+
+    @property
+    def said(self) -> str:
+        return self._errors.read_text()
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(f"{self.url}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as problem:
+            with problem:
+                return problem.code, problem.read().decode()
+
+    def until_ready(self) -> None:
+        while "Ctrl-C ends it" not in self.said:
+            assert self.process.poll() is None, self.said
+            time.sleep(0.02)
+
+    def end(self) -> int:
+        """Ctrl-C; the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(15)
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """``ops dev`` in a process of its own, with its folder elsewhere."""
-    code = (
-        "import sys; from pathlib import Path; from ops.local import cli;"
-        f"cli.folder_of = lambda root, stack: Path({str(tmp_path)!r});"
-        "from ops.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "dev", "--port", "0"], cwd=ROOT, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    yield process
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    for stream in (process.stdout, process.stderr):
-        assert stream
-        stream.close()
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Starts ``ops dev``; what still runs at the end of the test is killed."""
+    made: list[Started] = []
+    (tmp_path / "local").mkdir()
+
+    def begin(*arguments: str, **environment: str) -> Started:
+        made.append(Started(tmp_path / "local", *arguments, **environment))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+        assert one.process.stdout
+        one.process.stdout.close()
 
 
 @pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(600)
-def test_from_start_to_ctrl_c(running: subprocess.Popen[str]) -> None:
-    assert running.stdout
-    assert running.stderr
-    url = running.stdout.readline().strip()
-    assert re.fullmatch(r"http://localhost:\d+", url)
-    with urllib.request.urlopen(f"{url}/api/v1/status", timeout=10) as answer:
-        assert b'"model":"scripted"' in answer.read()
-    with urllib.request.urlopen(f"{url}/chat/", timeout=10) as answer:
+def test_from_start_to_ctrl_c(start: Callable[..., Started]) -> None:
+    find_engine()
+    dev = start("--port", "0")
+    assert re.fullmatch(r"http://localhost:\d+", dev.url)
+    dev.until_ready()
+    assert json.loads(dev.get("/api/v1/status")[1])["model"] == "scripted"
+    with urllib.request.urlopen(f"{dev.url}/chat/", timeout=10) as answer:
         assert answer.headers["X-Cache"] == "Miss from cloudfront"
-    children = _children(running.pid)
+    children = _children(dev.process.pid)
     assert children
     began = time.monotonic()
-    running.send_signal(signal.SIGINT)
-    assert running.wait(15) == 0
+    assert dev.end() == 0
     assert time.monotonic() - began < 8
-    said = running.stderr.read()
-    assert "created" in said
-    assert "a scripted model, no AWS credentials" in said
-    assert said.endswith("stopped\n")
-    assert running.stdout.read() == ""
+    assert "created" in dev.said
+    assert "a scripted model, no AWS credentials" in dev.said
+    assert dev.said.endswith("stopped\n")
+    assert dev.process.stdout
+    assert dev.process.stdout.read() == ""
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "none"}
+
+
+class Echo(BaseHTTPRequestHandler):
+    """An API of one's own: tells what it got."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.timeout(600)
+def test_one_start_after_another(start: Callable[..., Started], echo: str, tmp_path: Path) -> None:
+    find_engine()
+    first = start("--port", "0")
+    first.until_ready()
+    assert first.get("/api/v1/chat")[0] == 404  # closed to visitors
+    assert first.end() == 0
+    assert "created" in first.said
+
+    # Other settings and credentials: what changed is said, Bedrock is asked, AWS is not.
+    second = start("--port", "0", "--set", "publicChat=true", **KEYS)
+    second.until_ready()
+    assert re.search(r"stack dev is up: \d+ updated", second.said)
+    assert "created" not in second.said
+    assert "API: Amazon Bedrock, with the environment (AWS_ACCESS_KEY_ID)" in second.said
+    assert json.loads(second.get("/api/v1/status")[1])["model"].startswith("global.")
+    assert second.get("/api/v1/chat")[0] == 405  # open: it wants a POST
+    # The same again is not brought up again; --scripted asks nobody.
+    assert second.end() == 0
+    third = start("--port", "0", "--set", "publicChat=true", "--scripted", **KEYS)
+    third.until_ready()
+    assert "stack dev is up: the program has not changed since" in third.said
+    assert json.loads(third.get("/api/v1/status")[1])["model"] == "scripted"
+    assert third.end() == 0
+
+    # Another API behind the same edge: it gets what the distribution sends, and none is started here.
+    fourth = start("--port", "0", "--set", "publicChat=true", "--backend-url", echo)
+    fourth.until_ready()
+    assert _children(fourth.process.pid) == []
+    status, body = fourth.get("/api/v1/anything?x=1", **{"X-API-Key": "mine"})
+    got = json.loads(body)
+    headers = {name.lower(): value for name, value in got["headers"].items()}
+    assert (status, got["path"]) == (200, "/api/v1/anything?x=1")
+    assert headers["x-api-key"] == "mine"
+    assert len(headers["x-origin-verify"]) > 20
+    assert f"API: {echo}" in fourth.said
+    assert fourth.end() == 0
+
+    # And all of it goes again.
+    folder = tmp_path / "local"
+    assert (folder / "buckets").is_dir()
+    assert (folder / "stack.json").is_file()
+    last = start("--destroy")
+    assert last.process.wait(60) == 0
+    assert last.said == "the local stack dev is gone\n"
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 def _children(pid: int) -> list[int]:
