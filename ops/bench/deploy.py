@@ -103,12 +103,14 @@ def run(args: argparse.Namespace) -> int:
             )
         tools = [tool for tool in tools if tool.name in wanted]
     order = random.Random(args.seed)
+    load: list[float] = []
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder:
         for number in range(args.rounds):
             shuffled = list(tools)
             order.shuffle(shuffled)
             for tool in shuffled:
                 _say(f"round {number + 1} of {args.rounds}: {tool.name} …")
+                load.append(os.getloadavg()[0])
                 _round(tool, Path(folder), sink, args, results)
         if args.large:
             _large([tool for tool in tools if tool.large], Path(folder), sink, args, results)
@@ -119,7 +121,14 @@ def run(args: argparse.Namespace) -> int:
         },
         [(tool.name, tool.about) for tool in tools],
         results.left_out,
-        {"files": args.files, "rounds": args.rounds, "latency_ms": args.latency_ms, "large": LARGE},
+        {
+            "files": args.files,
+            "rounds": args.rounds,
+            "latency_ms": args.latency_ms,
+            "large": LARGE,
+            "cores": os.cpu_count() or 1,
+        },
+        load,
     )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(text, encoding="utf-8")

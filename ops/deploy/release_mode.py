@@ -35,6 +35,7 @@ copy saves no time."""
 
 
 FOUND = "in the bucket, its headers are checked"
+RESUMED = "sent by an earlier run of this release"
 
 
 @dataclass
@@ -188,7 +189,7 @@ def _step(
     if file.hashed:
         return _asset_step(file, headers, old, there.get(key), store)
     if key in there and _matches(file, there[key]):
-        return Step(file.path, "keep", "sent by an earlier run of this release", file.size), there[key]
+        return Step(file.path, "keep", RESUMED, file.size), there[key]
     if old is None:
         return Step(file.path, "upload", "new", file.size), ""
     if old.sha256 != file.sha256:
@@ -291,8 +292,9 @@ class _Sender:
                 meter.add(file.size)
 
             for_each(work, send, threads=self._context.threads(), tick=meter.tick)
-        if self._found:
-            self._look_again()
+        resumed = [files[step.path] for step in self._plan.steps if step.reason == RESUMED]
+        if self._found or resumed:
+            self._look_again(resumed)
 
     def _one(self, file: SiteFile, step: Step) -> str:
         headers = self._site.rules.headers_for(file.path)
@@ -338,18 +340,28 @@ class _Sender:
         self._found.append(file)
         return head.etag if head.headers == headers else store.put(key, data, headers)
 
-    def _look_again(self) -> None:
+    def _look_again(self, resumed: list[SiteFile]) -> None:
         """What was found and not sent may have been collected since: by now it cannot be any more."""
-        wait_for_collection(self._context.store, self._context.ui.say)
+        store = self._context.store
+        wait_for_collection(store, self._context.ui.say)
+        prefix = f"_releases/{self._site.release}/"
+        there = {row.key for row in store.list(prefix)} if resumed else set()
+        missing = [file for file in resumed if prefix + file.path not in there]
 
-        def check(file: SiteFile) -> None:
-            if self._context.store.head(file.path) is None:
-                data = open_unchanged(file)
-                self._plan.etags[file.path] = self._context.store.put(
-                    file.path, data, self._site.rules.headers_for(file.path)
-                )
+        def look(file: SiteFile) -> None:
+            if store.head(file.path) is None:
+                missing.append(file)
 
-        for_each(self._found, check, threads=16)
+        def send(file: SiteFile) -> None:
+            data = open_unchanged(file)
+            try:
+                key = release_key(self._site.release, file)
+                self._plan.etags[file.path] = store.put(key, data, self._site.rules.headers_for(file.path))
+            finally:
+                let_go(data)
+
+        for_each(self._found, look, threads=16)
+        for_each(missing, send, threads=16)
 
 
 def flip(

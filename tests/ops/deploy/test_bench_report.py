@@ -24,12 +24,15 @@ def test_ratios_are_paired():
 def test_the_report():
     text = report(
         {"first deploy": FOUND}, [("rclone", "called so")], ["hugo deploy: hugo cannot be installed here"],
-        {"files": 2000, "rounds": 3, "latency_ms": 30, "large": 20000},
+        {"files": 2000, "rounds": 3, "latency_ms": 30, "large": 20000, "cores": 2}, [1.26, 0.5],
     )  # fmt: skip
     assert "| **ops deploy, releases** | 8.0 (6.0 to 16.0) | 1.00 | 0.50 | 50 MB |" in text
     assert "| first deploy | releases | `aws s3 sync` | 8.0 | 8.0 | reached |" in text
     assert "| first deploy | releases | the best of the others | 2.0 | 2.0 | reached |" in text
+    assert "process of its own on the same 2 cores.\nLoad average meanwhile: 0.5 to 1.3.\n" in text
     assert "* Left out: hugo deploy: hugo cannot be installed here." in text
     slow = {**FOUND, "ops deploy, releases": runs(2.0, 4.0, 3.0)}
-    text = report({"first deploy": slow}, [], [], {"files": 1, "rounds": 3, "latency_ms": 30, "large": 1})
+    text = report(
+        {"first deploy": slow}, [], [], {"files": 1, "rounds": 3, "latency_ms": 30, "large": 1, "cores": 1}
+    )
     assert "| 8.0 | 4.0 | missed |" in text

@@ -1,9 +1,14 @@
 """Each kind of call failing: for a moment, for good, unanswered, with other bytes."""
 
+import hashlib
 import threading
 
 import pytest
 
+from ops.deploy.aws.client import Aws
+from ops.deploy.hashing import FileChangedError
+from ops.deploy.s3_store import S3Store
+from ops.deploy.store import ExistsError, FileBody, StoreError
 from tests.ops.deploy.aws_world import World
 from tests.ops.deploy.conftest import ASSET, IN_PLACE, RELEASE, Ops, live_release, write
 
@@ -126,3 +131,69 @@ def test_concurrency_is_bounded(ops: Ops, site, world: World):
     world.fault_for = counted
     assert ops("deploy", site, *RELEASE, "--yes", "--concurrency", 4).code == 0
     assert 2 <= most <= 4
+
+
+def test_a_file_that_is_written_to_between_plan_and_put(ops: Ops, site, world: World, monkeypatch):
+    ops("deploy", site, *RELEASE, "--yes")
+    live = live_release(world)
+    write(site, "index.html", "two")
+
+    def call(one):
+        if one.operation == "PutObject" and one.key.startswith("_deploy/marks"):
+            write(site, "index.html", "three, while it is being sent")
+
+    world.on_call = call
+    done = ops("deploy", site, *RELEASE, "--yes")
+    assert done.code == 1
+    assert "index.html was written to during the deploy; run it again" in done.err
+    assert "fault of the tool" not in done.err
+    assert live_release(world) == live
+
+
+def test_a_file_that_is_gone_between_plan_and_put(ops: Ops, site, world: World):
+    def call(one):
+        if one.operation == "PutObject" and one.key.startswith("_deploy/marks"):
+            (site / "style.css").unlink(missing_ok=True)
+
+    world.on_call = call
+    done = ops("deploy", site, *RELEASE, "--yes")
+    assert done.code == 1
+    assert "style.css cannot be read any more" in done.err
+    assert live_release(world) == ""
+
+
+@pytest.fixture
+def store(aws):
+    session = Aws(endpoint_url=aws.endpoint_url, region="us-east-1")
+    yield S3Store(session, "site-bucket")
+    session.http.close()
+
+
+def body(file, content: bytes, check=lambda: None) -> FileBody:
+    file.write_bytes(content)
+    return FileBody(str(file), len(content), hashlib.md5(content, usedforsecurity=False).hexdigest(), check)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 70_000])
+def test_a_file_is_sent_from_where_it_lies(store, world: World, tmp_path, content):
+    sent = body(tmp_path / "f", content)
+    assert store.put("k", sent, (("Content-Type", "text/css"),)) == sent.md5
+    assert world.objects["k"].data == content
+    assert world.objects["k"].headers["content-type"] == "text/css"
+    with pytest.raises(ExistsError):
+        store.put("k", sent, create=True)
+
+
+def test_other_bytes_than_were_hashed_are_never_taken_for_sent(store, world: World, tmp_path, monkeypatch):
+    monkeypatch.setattr("ops.deploy.s3_store.random.uniform", lambda low, high: 0.0)
+    sent = body(tmp_path / "f", b"as it was hashed")
+    (tmp_path / "f").write_bytes(b"swapped in silence")
+    with pytest.raises(StoreError, match="other bytes than were sent"):
+        store.put("k", sent)
+    told = sent._replace(check=lambda: (_ for _ in ()).throw(FileChangedError("f was written to")))
+    with pytest.raises(FileChangedError, match="f was written to"):
+        store.put("k", told)
+    world.kms = True  # an ETag tells nothing there: the file itself is asked
+    store.verify_etag = False
+    with pytest.raises(FileChangedError, match="f was written to"):
+        store.put("k", told)

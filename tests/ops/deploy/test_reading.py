@@ -1,5 +1,6 @@
 """Reading the site in a second process gives what reading it here gives, and ends with the run."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ops.deploy.hashing import MAPPED, _pieces
 from ops.deploy.options import Options
 from ops.deploy.reading import read_site
+from ops.deploy.shared_work import MOST_PIECES
+from ops.deploy.tree import SiteFile
 from tests.ops.deploy.aws_server import AwsServer
 from tests.ops.deploy.conftest import RELEASE, ROOT, live_release, start, write
 
@@ -22,7 +26,8 @@ reader = reading.SiteReader(Options(command="deploy", directory=sys.argv[1]))
 assert reader._child
 site = reader.result()
 print(json.dumps([site.release, [[f.path, f.sha256, f.size, f.hashed] for f in site.tree.files],
-                  site.tree.problems, site.tree.remarks, site.tree.left_out]))
+                  site.tree.problems, site.tree.remarks, site.tree.left_out, reader.names(),
+                  {f.path: f.md5 for f in site.tree.files}]))
 other = reading.SiteReader(Options(command="deploy", directory=sys.argv[1]))
 child = other._child
 other.close()
@@ -42,6 +47,9 @@ def test_both_ways_give_the_same(site: Path, clean: bool):
     write(site, "ä ü/€\u2028.html", "x")
     write(site, os.fsdecode(b"left\xff.bak"), "x")
     write(site, "deploy.toml", "[headers.'*.pdf']\nCache-Control = 'no-store'\n")
+    for number in range(300):  # enough for several processes
+        write(site, f"many/{number:03}.html", str(number) * 10)
+    write(site, "large.bin", b"0" * MAPPED)
     if not clean:
         write(site, os.fsdecode(b"bad\xff.html"), "x")
         write(site, "k.pem", "-----BEGIN PRIVATE KEY-----")
@@ -52,8 +60,40 @@ def test_both_ways_give_the_same(site: Path, clean: bool):
     here = read_site(Options(command="deploy", directory=str(site)))
     files = [[f.path, f.sha256, f.size, f.hashed] for f in here.tree.files]
     tree = here.tree
-    assert json.loads(done.stdout) == [here.release, files, tree.problems, tree.remarks, tree.left_out]
+    *found, names, digests = json.loads(done.stdout)
+    assert found == [here.release, files, tree.problems, tree.remarks, tree.left_out]
+    assert names == json.loads(json.dumps(tree.names))
+    assert digests.pop("large.bin") == ""
+    assert digests == {path: _md5(site / path) for path in digests}
     assert bool(here.release) is clean
+
+
+def _md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def test_a_reader_that_is_killed(site: Path):
+    script = SCRIPT.partition("site = reader")[0] + (
+        "import signal\n"
+        "os.kill(reader._child, signal.SIGKILL)\n"
+        "try:\n    reader.result()\nexcept Exception as failure:\n    print(failure)\n"
+        "print(reader.names())\nreader.close()\n"
+    )
+    for number in range(300):
+        write(site, f"many/{number:03}.html", b"x" * 100_000)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(site)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("reading the site ended early; run again\nNames(")
+
+
+def test_every_file_is_in_one_piece_and_pieces_fit_the_pipe():
+    for sizes in ([1] * 70_000, [5 << 20] * 900, [0], [], [10, 3 << 20, 10], [1 << 30] * 3 + [1] * 40_000):
+        files = [SiteFile(str(n), "", size, (size, 0, 0, 0, 0), False) for n, size in enumerate(sizes)]
+        pieces = _pieces(files)
+        assert [n for first, after in pieces for n in range(first, after)] == list(range(len(sizes)))
+        assert len(pieces) <= MOST_PIECES
 
 
 def test_no_credentials_while_it_reads(aws: AwsServer, site: Path, tmp_path: Path, monkeypatch):

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from ops.deploy.pointer import decode_history
-from tests.ops.deploy.aws_world import Call, World
+from ops.deploy.aws.client import Aws, KeyValueStore
+from ops.deploy.aws.http import AwsError
+from ops.deploy.pointer import KvsPointer, LostRaceError, decode_history
+from tests.ops.deploy.aws_world import STORE_ARN, Call, World
 from tests.ops.deploy.conftest import ASSET, RELEASE, Ops, live_release, write
 
 
@@ -349,3 +351,55 @@ def test_without_a_token_the_preview_is_left_out(ops: Ops, site, world: World, a
 
 def test_without_a_site_url_the_checks_are_left_out_and_that_is_said(ops: Ops, site):
     assert "the health checks are left out" in deploy(ops, site).err
+
+
+def test_a_glance_is_confirmed_before_it_is_moved_by(aws, world: World):
+    session = Aws(endpoint_url=aws.endpoint_url, region="us-east-1")
+    pointer = KvsPointer(KeyValueStore(session, STORE_ARN))
+    world.kvs |= {"release": "r1", "release-history": "r1:zz"}
+    glanced = pointer.glance()
+    assert (glanced.active, glanced.version) == ("r1", "")
+    world.calls.clear()
+    moved = pointer.move(glanced, "r2", glanced.moved_to("r2", 10**9))
+    assert world.calls[0].operation == "DescribeKeyValueStore"
+    assert (moved.active, world.kvs["release"]) == ("r2", "r2")
+    with pytest.raises(LostRaceError, match="release r2 is live now"):
+        pointer.move(glanced, "r3", glanced.moved_to("r3", 10**9))
+    with pytest.raises(LostRaceError):
+        pointer.confirm(glanced)
+    assert world.kvs["release"] == "r2"
+    gone = KvsPointer(KeyValueStore(session, STORE_ARN[:-4] + "0000"))
+    with pytest.raises(AwsError, match="404"):
+        gone.glance()
+    session.http.close()
+
+
+def test_someone_moves_the_pointer_between_the_glance_and_the_first_write(ops: Ops, site, world: World):
+    def call(one):
+        if one.operation == "PutObject" and one.key.startswith("_deploy/marks"):
+            world.kvs["release"] = "somebody-elses"
+            world.kvs_version += 1
+
+    world.on_call = call
+    done = ops("deploy", site, *RELEASE, "--yes")
+    assert done.code == 1
+    assert "another deployer was faster: release somebody-elses is live now" in done.err
+    assert live_release(world) == "somebody-elses"
+    assert world.operations("UpdateKeys") == []
+
+
+def test_what_was_taken_up_is_looked_at_again_before_it_goes_live(ops: Ops, site, world: World):
+    world.fail("PutObject", "_deploy/manifests", times=-1, status=403, code="AccessDenied")
+    assert ops("deploy", site, *RELEASE, "--yes").code == 1
+    world.faults.clear()
+    (sent,) = [key for key in world.keys("_releases/") if key.endswith("/style.css")]
+
+    def call(one):
+        # A collection that had not seen our mark takes what it lists.
+        if one.operation == "PutObject" and one.key.startswith("_deploy/marks"):
+            world.objects.pop(sent, None)
+
+    world.on_call = call
+    done = ops("deploy", site, *RELEASE, "--yes")
+    assert done.code == 0, done.err
+    assert world.objects[sent].data == b"a{}"

@@ -1,5 +1,6 @@
 """Walking a tree: links, names, what is left out, what is wrong with the whole."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -132,6 +133,30 @@ def test_the_cache_spares_reading_and_never_a_change(site: Path, tmp_path: Path,
     read_all(third, cache=cache)
     changed = {f.path for f, g in zip(third.files, first.files, strict=True) if f.sha256 != g.sha256}
     assert changed == {"style.css"}, "same size and time, other bytes"
+
+
+def test_digests_for_sending_are_kept_and_never_stale(site: Path, tmp_path: Path, monkeypatch):
+    cache = tmp_path / "cache.json"
+    monkeypatch.setattr("ops.deploy.hashing.RACY_S", -10.0)
+    first = walk(site)
+    read_all(first, cache=cache, sending=True)
+    assert {f.path: f.md5 for f in first.files} == {f.path: md5(site / f.path) for f in first.files}
+    asked = []
+    monkeypatch.setattr("ops.deploy.hashing.md5_of", lambda data: asked.append(bytes(data)) or "new")
+    for file in first.files:
+        os.utime(site / file.path)
+    write(site, "style.css", "b{}")
+    second = walk(site)
+    read_all(second, cache=cache, sending=True)
+    assert asked == [b"b{}"], "new times, same bytes: digested once"
+    assert {f.path for f in second.files if f.md5 == "new"} == {"style.css"}
+    without = walk(site)
+    read_all(without)
+    assert {f.md5 for f in without.files} == {""}
+
+
+def md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def test_fresh_files_are_not_trusted(site: Path, tmp_path: Path):
