@@ -92,9 +92,11 @@ def release_document() -> dict[str, Any]:
             # The first start may still be under way.
             "cloud-init status --wait >/dev/null || true",
             "install -d -m 0755 /run/api",
-            "cat >/run/api/release.py <<'PROGRAM'",
+            # In one step: another run may be reading it.
+            "cat >/run/api/release.$$ <<'PROGRAM'",
             release_program().rstrip(),
             "PROGRAM",
+            "mv -f /run/api/release.$$ /run/api/release.py",
             f"exec python3 /run/api/release.py \\\n  {options}",
         ]
     )
