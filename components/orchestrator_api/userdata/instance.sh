@@ -15,7 +15,9 @@ retry() {
 retry dnf install -y --setopt=install_weak_deps=False nftables logrotate amazon-cloudwatch-agent
 # The newest Python the release of Amazon Linux has; the byte code of the artifact is for 3.13.
 for version in 3.13 3.14 3.12 3.11; do
-  if dnf install -y --setopt=install_weak_deps=False "python$version"; then
+  # Asked of what is known by now: a repository that fails a moment must not look like one without it.
+  if dnf -qC list "python$version" >/dev/null; then
+    retry dnf install -y --setopt=install_weak_deps=False "python$version"
     ln -sfn "/usr/bin/python$version" /usr/local/bin/api-python
     break
   fi
