@@ -76,6 +76,13 @@ class Deployment:
         assert len(found) == 1, f"{len(found)} components match {urn_part!r}: {list(self._component_outputs)}"
         return found[0]
 
+    def component_secrets(self, urn_part: str) -> frozenset[str]:
+        """Paths of the outputs that this component registered as secrets."""
+        (found,) = [
+            v["paths"] for k, v in self._component_outputs.items() if urn_part in k and k.endswith("#secrets")
+        ]
+        return found
+
     def plan(self, config: Mapping[str, Any] | None = None) -> Plan:
         """The same as a Plan, for guardrails and cost."""
         return Plan(

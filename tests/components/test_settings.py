@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from contextvars import ContextVar
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,20 @@ def test_pulumi_yaml_declares_the_same_keys_types_and_defaults() -> None:
         expected = list(key.default) if key.kind == "array" else key.default
         assert default == expected, key.name
         assert len(entry["description"]) > 15, key.name
+
+
+def test_every_key_is_handed_to_a_component() -> None:
+    tree = ast.parse((ROOT / "components" / "program.py").read_text())
+    read = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "s"
+    }
+    assert {key.field for key in KEYS} - read == set()
+    known = {f.name for f in fields(Settings)} | {
+        n for n, v in vars(Settings).items() if isinstance(v, property)
+    }
+    assert read <= known
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

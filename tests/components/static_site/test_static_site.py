@@ -344,6 +344,7 @@ def test_no_secret_stands_outside_a_secret_path() -> None:
     assert d.one(DISTRIBUTION).secret_paths == {"origins[1].customHeaders[0].value"}
     outputs = d.component_outputs("StaticSite::site")
     assert outputs["preview_token"] == token
+    assert d.component_secrets("StaticSite::site") == {"preview_token"}
     assert not d.is_secret("bucket_name")
 
 
