@@ -284,6 +284,8 @@ class OnFargate:
             enable_execute_command=False,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
+            # Without it the provider refuses another floor or share of Spot on a service that runs.
+            force_new_deployment=True,
             # `pulumi up` ends when the new tasks answer, and fails when they were rolled back.
             wait_for_steady_state=True,
             sigint_rollback=True,

@@ -143,6 +143,18 @@ def test_spot_takes_a_share_above_the_floor():
         {"capacityProvider": "FARGATE", "base": 2, "weight": 30},
         {"capacityProvider": "FARGATE_SPOT", "weight": 70},
     ]
+    # The strategy changes with both keys; the provider takes that only together with a new deployment.
+    assert service["forceNewDeployment"] is True
+
+
+@pytest.mark.parametrize(("share", "weights"), [(0, (100, 0)), (100, (0, 100))])
+def test_all_or_none_above_the_floor_on_spot(share: int, weights: tuple[int, int]):
+    """A weight of 0 takes a provider out beyond its base, and one of the two is never 0."""
+    service = run(backend="fargate", spot_share=share, min_tasks=2).one("aws:ecs/service:Service").inputs
+    assert [(s["weight"], s.get("base")) for s in service["capacityProviderStrategies"]] == [
+        (weights[0], 2),
+        (weights[1], None),
+    ]
 
 
 @pytest.mark.parametrize(
