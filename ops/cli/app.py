@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as failure:  # the last resort: a fault of ours, still no traceback
+        if _by_an_interrupt(failure):
+            _print_error("interrupted")
+            return INTERRUPTED
         return _fail(
             failure,
             f"{type(failure).__name__}: {failure}\nThis is a fault of the tool; OPS_DEBUG=1 shows where.",
@@ -97,6 +100,22 @@ def _fail(failure: Exception, message: str, code: int) -> int:
         traceback.print_exception(failure)
     _print_error(message)
     return code
+
+
+def _by_an_interrupt(failure: BaseException) -> bool:
+    """Whether Ctrl-C was under way when something else failed.
+
+    It may come between the steps of the interpreter's own ``with lock:``, which then fails with
+    "release unlocked lock" on its way out (https://github.com/python/cpython/issues/118433).
+    """
+    seen: list[BaseException] = []
+    at: BaseException | None = failure
+    while at is not None and at not in seen:
+        if isinstance(at, KeyboardInterrupt):
+            return True
+        seen.append(at)
+        at = at.__context__
+    return False
 
 
 def _print_error(message: str) -> None:

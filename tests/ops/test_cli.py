@@ -166,6 +166,27 @@ def test_every_end_has_its_code_and_no_traceback(
     assert "Traceback" not in err
 
 
+def test_what_breaks_under_an_interrupt_is_an_interrupt(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Lock:
+        """As the interpreter's own lock, when Ctrl-C comes between taking and leaving it."""
+
+        def __enter__(self) -> None:
+            pass
+
+        def __exit__(self, *_: object) -> None:
+            raise RuntimeError("release unlocked lock")
+
+    def interrupted(args: argparse.Namespace) -> int:
+        with Lock():
+            raise KeyboardInterrupt
+
+    command.run = interrupted  # pyright: ignore[reportAttributeAccessIssue]
+    assert main(["try"]) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
 def test_debugging_shows_where(
     command: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
