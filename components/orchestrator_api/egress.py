@@ -211,9 +211,9 @@ def _nat_instance(
         credit_specification=ec2.InstanceCreditSpecificationArgs(cpu_credits="standard"),
         maintenance_options=ec2.InstanceMaintenanceOptionsArgs(auto_recovery="default"),
         tags=make.tags("nat"),
-        # The newest image is for new instances; a running one updates itself. The check of addresses is off at
-        # the interface; without this the provider's second `up` would turn it on at the instance, which is the
-        # same switch: https://github.com/hashicorp/terraform-provider-aws/issues/44768
+        # The newest image is for new instances; a running one updates itself. The check of addresses is off
+        # at the interface; the provider's second `up` would turn it on at the instance, which is the same
+        # switch: https://github.com/hashicorp/terraform-provider-aws/issues/44768
         # Only one instance can hold the interface, so the old one goes first.
         opts=make.child(
             "nat-instance",

@@ -81,7 +81,8 @@ class OnFargate:
             self._make,
             "balancer-origin",
             arn=balancer.balancer.arn,
-            name=balancer.balancer.name,
+            # Another protocol is another VPC origin too, and stands beside the first for a while.
+            name=pulumi.Output.concat(balancer.balancer.name, "-", balancer.protocol.removesuffix("-only")),
             protocol=balancer.protocol,
             ready=[*network.ready, *balancer.rules, balancer.listener, service],
         )

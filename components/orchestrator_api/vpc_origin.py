@@ -52,7 +52,7 @@ def make_vpc_origin(
         make: names and options.
         key: key of the child.
         arn: what it points at.
-        name: unique, and different when ``arn`` is.
+        name: unique, and different when anything else is; at most 64 characters.
         protocol: ``https-only`` or ``http-only``.
         http_port: port for HTTP.
         ready: what must stand before CloudFront may connect, an internet gateway among it.

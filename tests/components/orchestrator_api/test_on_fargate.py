@@ -195,7 +195,7 @@ def test_cloudfront_connects_when_the_service_answers(dev: Deployment):
     config = origin.inputs["vpcOriginEndpointConfig"]
     balancer = dev.one("aws:lb/loadBalancer:LoadBalancer").outputs
     assert config["arn"] == balancer["arn"]
-    assert config["name"] == balancer["name"]  # another balancer, another name: names must not meet
+    assert config["name"] == f"{balancer['name']}-http"  # another balancer, another name: they must not meet
     assert config["originProtocolPolicy"] == "http-only"
     for name in ("api-service", "api-listener", "api-balancer-in", "api-internet-gateway"):
         assert dev.by_name(name).urn in origin.depends_on, name
@@ -216,6 +216,11 @@ def test_production(prod: Deployment):
     assert "region" not in certificate  # the load balancer's own, not us-east-1
     assert prod.value("domain") == "origin.example.com"
     assert prod.result["api"].origin.protocol == "https-only"
+    config = prod.one("aws:cloudfront/vpcOrigin:VpcOrigin").inputs["vpcOriginEndpointConfig"]
+    assert config["originProtocolPolicy"] == "https-only"
+    # Nor that of the same balancer without TLS.
+    name = prod.one("aws:lb/loadBalancer:LoadBalancer").outputs["name"]
+    assert config["name"] == f"{name}-https"
     rule = prod.by_name("api-balancer-in").inputs
     assert (rule["fromPort"], rule["toPort"]) == (443, 443)
     logs = prod.by_name("api-balancer-logs")
