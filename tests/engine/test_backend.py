@@ -97,6 +97,28 @@ def test_a_preview_writes_nothing_and_selects_nothing(project: Path, tmp_path: P
 
 
 @pytest.mark.slow
+def test_an_offline_preview_does_not_come_near_the_users_backend(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulumi(project, "stack", "init", "dev", "--no-select")
+    pulumi(project, "config", "set", "--secret", "token", "hunter2", "--stack", "dev")
+    pulumi(project, "stack", "init", "prod")
+    before = files(tmp_path)
+    # Neither the passphrase nor the token of the user has to be right, or is asked for.
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "wrong")
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-0000")
+    with workspace.offline("dev", {"label": "second"}, root=project) as session:
+        environment = dict(session.stack.workspace.env_vars)
+        assert session.run("preview").outputs == {"label": "second"}
+    assert files(tmp_path) == before
+    state = Path(environment["PULUMI_BACKEND_URL"].removeprefix("file://")).parent
+    assert environment["PULUMI_HOME"] == str(state / "home")
+    assert environment["PULUMI_ACCESS_TOKEN"] == ""
+    assert not state.exists()
+    assert pulumi(project, "stack", "--show-name").strip() == "prod"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phrase", "message"),
     [

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -51,6 +52,30 @@ def test_nothing_reaches_aws_before_the_checks_have_passed() -> None:
         assert {"run": ".ci/run"} in jobs["check"]["steps"]
         assert "permissions" not in jobs["check"]
         assert jobs[name]["needs"] == "check"
+
+
+def test_a_pull_request_gets_each_plan_as_a_comment_and_main_goes_up_behind_an_environment() -> None:
+    def of(name: str) -> tuple[object, dict[str, Any], dict[str, Any]]:
+        workflow = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())
+        job = workflow["jobs"][name]
+        (pulumi,) = [s["with"] for s in job["steps"] if str(s.get("uses")).startswith("pulumi/actions@")]
+        return workflow[True], job, pulumi  # YAML 1.1 reads the key `on` as true
+
+    events, job, pulumi = of("preview")
+    assert events == {"pull_request": None}
+    assert job["strategy"]["matrix"] == {"stack": ["dev", "prod"]}
+    assert job["permissions"] == {"id-token": "write", "contents": "read", "pull-requests": "write"}
+    assert "environment" not in job
+    assert (pulumi["command"], pulumi["comment-on-pr"], pulumi["diff"]) == ("preview", True, True)
+
+    events, job, pulumi = of("up")
+    assert isinstance(events, dict)
+    assert set(events) == {"push", "workflow_dispatch"}
+    assert events["push"] == {"branches": ["main"]}
+    assert job["environment"] == pulumi["stack-name"] == "${{ matrix.stack }}"
+    assert job["permissions"] == {"id-token": "write", "contents": "read"}
+    assert job["concurrency"]["cancel-in-progress"] is False
+    assert pulumi["command"] == "up"
 
 
 def unpinned(text: str) -> list[str]:
