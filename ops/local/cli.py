@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs until Ctrl-C; 0 then."""
+    from ops.engine.cli_binary import find_engine
     from ops.engine.paths import ROOT
     from ops.engine.scratch import parse_overrides
     from ops.stackfiles import require_stack
@@ -76,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
         if args.destroy:
             return _destroy(ROOT, args.stack, folder)
         with listen(args.port) as sock:
+            if not (folder / "stack.json").exists():
+                # Getting it can take minutes: here its progress is seen, in the bring-up's own process not.
+                find_engine(ROOT)
             return asyncio.run(_serve(args, parse_overrides(args.overrides), folder, sock))
 
 

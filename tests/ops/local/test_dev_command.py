@@ -21,6 +21,7 @@ import pytest
 
 from ops.cli import main
 from ops.engine.cli_binary import find_engine
+from ops.errors import OpsError
 from ops.local.watch import stamps
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,28 @@ def test_a_taken_port(
     assert code == 1
     assert f"port {port} is taken by another program" in said
     assert f"--port {port + 1}" in said
+
+
+def test_the_first_start_gets_the_engine_where_its_progress_is_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from ops.local import cli
+
+    def none(root: Path) -> None:
+        raise OpsError("there is no engine to be had")
+
+    async def serve(*_: object) -> int:
+        return 0
+
+    monkeypatch.setattr(cli, "folder_of", lambda root, stack: tmp_path)
+    monkeypatch.setattr(cli, "_serve", serve)
+    monkeypatch.setattr("ops.engine.cli_binary.find_engine", none)
+    code, said = _alone(capsys, "--port", "0")
+    assert code == 1
+    assert "there is no engine to be had" in said
+    # A stack that was up before had one: nothing is looked for, the start takes no longer.
+    (tmp_path / "stack.json").write_text("{}")
+    assert _alone(capsys, "--port", "0") == (0, "")
 
 
 def test_two_at_once(
