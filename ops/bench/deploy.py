@@ -34,7 +34,7 @@ PAGES_OF_FIVE = 2
 LARGE = 20_000
 
 
-_STOPWATCH = """
+STOPWATCH = """
 import os, sys, time
 began = time.perf_counter()
 pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
@@ -240,7 +240,7 @@ def timed(tool: Tool, command: list[str], url: str, state: Path, tree: Path) -> 
     }  # fmt: skip
     tool.prepare(state, tree, url)
     done = subprocess.run(
-        [sys.executable, "-S", "-c", _STOPWATCH, *command],
+        [sys.executable, "-S", "-c", STOPWATCH, *command],
         cwd=tool.folder(state), env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     figures = done.stdout.rpartition("\n")[2].split()

@@ -83,8 +83,7 @@ def _deploy_in_place(session: Session, reader: SiteReader, options: Options, beg
     from ops.deploy import in_place
     from ops.deploy.context import counts
 
-    store = session.store()
-    looked = session.task(lambda: in_place.look(store, lambda: reader.names().cuts)) if store else None
+    looked = session.early(lambda store: in_place.look(store, lambda: reader.names().cuts))()
     context, site = _begun(session, reader)
     assert looked is not None
     plan = in_place.plan(context, site, looked.result(), max_deletes=options.max_deletes, prune=options.prune)

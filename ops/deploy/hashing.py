@@ -147,10 +147,12 @@ def _outcome(file: SiteFile, seen: Seen | None) -> tuple[str, str, list[str]]:
 def _read(file: SiteFile, seen: Seen | None) -> tuple[str, str, list[str]]:
     data = _bytes_of(file, "it was written to while the site was being read; wait for the build to end")
     try:
-        sha256, md5 = hashlib.sha256(data).hexdigest(), ""
-        if seen is not None and file.size < MAPPED:
-            before = seen.get(file.path)
-            md5 = before[1] if before and before[0] == sha256 and before[1] else md5_of(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        before = seen.get(file.path) if seen else None
+        if before and before[0] == sha256:
+            # What is remembered was clean: the same bytes need no second scan.
+            return sha256, before[1], []
+        md5 = md5_of(data) if seen is not None and file.size < MAPPED else ""
         return sha256, md5, [_secret(file, line, kind) for line, kind in secrets_in(data)]
     finally:
         let_go(data)

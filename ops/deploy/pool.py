@@ -58,6 +58,8 @@ def all_done(*tasks: Task[Any]) -> None:
 class Growth:
     """How many calls may run at once: fixed, or doubling up to a limit while all goes well.
 
+    What one run over a list has grown to, the next one starts with.
+
     Args:
         start: threads to begin with.
         limit: most threads; None: ``start``.
@@ -144,6 +146,7 @@ def for_each(
         worker.join()
     if failures:
         raise failures[0]
+    growth.start = max(growth.start, len(workers))
 
 
 def _shared(

@@ -23,6 +23,7 @@ from ops.deploy.store import ObjectStore, ReadOnlyStore
 from ops.deploy.target import Target, target_of
 from ops.deploy.tree import Tree
 from ops.deploy.ui import Ui
+from ops.errors import OpsError
 
 UNDER_WAY_S = 5.0
 """How long a run that ends waits for calls it has no more use for."""
@@ -79,6 +80,42 @@ class Session:
         self._tasks.append(made := Task(call))
         return made
 
+    def early(self, call: Callable[[ObjectStore], Result]) -> Callable[[], Task[Result] | None]:
+        """Reads from the bucket while it is still asked whose it is and where; used is it only then.
+
+        Args:
+            call: reads; made again if the bucket turns out to be in another Region, or if it failed.
+
+        Returns:
+            What waits until the bucket has answered and gives the reading; None when something is wrong
+            with the bucket.
+        """
+
+        def guess() -> tuple[str, Result] | None:
+            account, region = self.preflight.account(), self.aws.region
+            if not (account and region):
+                return None
+            try:
+                found = call(S3Store(self.aws, self.target.bucket, owner=account))
+            except OpsError:
+                return None  # it counts when it happens again
+            return region, found
+
+        guessing = self.task(guess)
+
+        def sure() -> Task[Result] | None:
+            store = self.store()
+            if store is None:
+                return None
+
+            def read() -> Result:
+                guessed = guessing.result()
+                return guessed[1] if guessed and guessed[0] == self.aws.region else call(store)
+
+            return self.task(read)
+
+        return sure
+
     def store(self) -> S3Store | None:
         """The bucket, once it is known whose it is and where; None when something is wrong with it.
 
@@ -111,13 +148,14 @@ class Session:
             )
         elif options.command != "releases" and self.release_mode:
             self.ui.note("no --site-url: the health checks are left out")
+        growth = options.threads(real.steady)
         return Context(
             store=store,
             pointer=ReadOnlyPointer(pointer) if options.dry_run else pointer,
             ui=self.ui,
             log=self.log,
             now=lambda: int(self.aws.clock.now().timestamp()),
-            threads=lambda: options.threads(real.steady),
+            threads=lambda: growth,
             health=health,
             invalidation=self._invalidation(),
             dry_run=options.dry_run,

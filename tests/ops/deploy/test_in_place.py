@@ -333,9 +333,14 @@ def test_old_deploys_are_collected_with_what_only_they_name(ops: Ops, site, worl
         assets.append(f"assets/own-A{number}BCDEFG.js")
         write(site, assets[-1], f"own {number}")
         write(site, "index.html", f"page {number}")
+        # Content that comes and goes: a collected deploy names it, and one that is kept does too.
+        write(site, "style.css", f"turn {number % 3}")
         assert deploy(ops, site).code == 0
         world.skew += timedelta(days=16, minutes=1)
     assert [asset for asset in assets if asset in world.objects] == assets[-5:]
     assert len(world.keys("_deploy/manifests/")) == 5
     kept = {world.objects[key].data for key in world.keys("_deploy/pages/")}
-    assert kept == {b"page 3", b"page 4", b"page 5", b"page 6"}
+    turns = {b"turn 0", b"turn 1", b"turn 2"}
+    assert kept == {b"page 3", b"page 4", b"page 5", b"page 6", *turns}
+    assert ops("rollback", *IN_PLACE, "--yes", "--grace", 0).code == 0
+    assert pages(world)["style.css"] == b"turn 0"

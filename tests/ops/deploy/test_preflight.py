@@ -117,6 +117,18 @@ def test_the_region_comes_from_the_bucket(ops: Ops, site, world: World, monkeypa
     done = ops("deploy", site, *RELEASE, "--yes")
     assert done.code == 0
     assert "environment" not in done.err
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    done = ops("deploy", site, *RELEASE, "--yes")
+    assert (done.code, done.out[:13]) == (0, "nothing to do"), done.err
+
+
+def test_what_was_read_in_the_wrong_region_is_read_again(ops: Ops, site, world: World):
+    world.region = "eu-central-1"
+    assert ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0).code == 0
+    write(site, "index.html", "turn 2")
+    done = ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0)
+    assert done.code == 0, done.err
+    assert ": 1 to send (6 bytes), 4 unchanged, invalidated: /" in done.out
 
 
 def test_another_region_asked_for(ops: Ops, site, world: World):

@@ -155,6 +155,26 @@ def test_digests_for_sending_are_kept_and_never_stale(site: Path, tmp_path: Path
     assert {f.md5 for f in without.files} == {""}
 
 
+def test_a_secret_is_never_remembered_as_clean(site: Path, tmp_path: Path, monkeypatch):
+    cache = tmp_path / "cache.json"
+    monkeypatch.setattr("ops.deploy.hashing.RACY_S", -10.0)
+    write(site, "k.txt", "-----BEGIN PRIVATE KEY-----")
+    allowed = walk(site)
+    read_all(allowed, allowed=["k.txt"], cache=cache, sending=True)
+    assert allowed.problems == []
+    for _ in range(2):
+        again = walk(site)
+        read_all(again, cache=cache, sending=True)
+        assert [problem.partition(";")[0] for problem in again.problems] == [
+            "k.txt: line 1 holds a private key"
+        ]
+        os.utime(site / "k.txt")
+    write(site, "style.css", "-----BEGIN PRIVATE KEY-----")
+    changed = walk(site)
+    read_all(changed, cache=cache, sending=True)
+    assert [problem.partition(":")[0] for problem in changed.problems] == ["k.txt", "style.css"]
+
+
 def md5(file: Path) -> str:
     return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
