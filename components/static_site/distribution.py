@@ -59,6 +59,9 @@ def make_distribution(
         f"{name}-distribution",
         comment=f"Site and API, stack {args.stack}"[:128],
         enabled=True,
+        # Said although it is the default: where an origin is not known yet, the provider takes the unsaid for
+        # a change in a preview, and that one replaces (https://github.com/pulumi/pulumi-aws/issues/5229).
+        staging=False,
         is_ipv6_enabled=True,
         http_version="http2and3",
         price_class=PRICE_CLASS,

@@ -53,7 +53,8 @@ def planned_inputs(config: Mapping[str, Any], headers: Headers) -> Planned:
         "is_ipv6_enabled": bool(top.take("IsIPV6Enabled")),
         "web_acl_id": top.take("WebACLId"),
         "continuous_deployment_policy_id": top.take("ContinuousDeploymentPolicyId"),
-        "staging": top.take("Staging") or None,
+        # Said although it is the default, for the reason told in distribution.py.
+        "staging": bool(top.take("Staging")),
         "anycast_ip_list_id": top.take("AnycastIpListId"),
         "origins": [_origin(one, headers) for one in top.each("Origins", "Id")],
         "origin_groups": [_group(one) for one in top.each("OriginGroups", "Id")] or None,
