@@ -47,6 +47,8 @@ def test_the_preview_of_a_stack_is_clean(
     assert asked == (
         {"getCallerIdentity", "getZone"} if "domain=" not in overrides else {"getCallerIdentity"}
     )
+    told = shown.out.partition("Made up, because nobody was asked:\n")[2].partition("\n\n")[0]
+    assert [line.strip() for line in told.splitlines()] == document["lookups"]
     assert {path.name: path.read_bytes() for path in ROOT.glob("Pulumi*.yaml")} == before
 
 
