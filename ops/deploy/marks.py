@@ -204,16 +204,14 @@ class Mark:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Takes it away when the release is whole; else it stays, and the next run resumes."""
-        if kind is None:
-            self.begin_to_remove()
+        """Waits for its removal; one that was not taken away stays, and the next run resumes."""
         if self._heart:
             self._heart.close()
         if self._removal:
             self._removal.wait()
 
     def begin_to_remove(self) -> None:
-        """Takes it away beside what is done meanwhile; the block waits for it at its end."""
+        """Takes it away, now that the release is whole, beside what is done meanwhile."""
         if self._removal is None:
             if self._heart:
                 self._heart.close()

@@ -196,8 +196,12 @@ def test_growth(well, least, most):
         with lock:
             busy -= 1
 
-    for_each(list(range(120)), call, threads=Growth(2, 8, lambda: well), tick_s=0.01)
+    growth = Growth(2, 8, lambda: well)
+    for_each(list(range(120)), call, threads=growth, tick_s=0.01)
     assert least <= peak <= most
+    assert (growth.start > 2) is well, "the next list starts with what this one has grown to"
+    for_each([1], call, threads=growth)
+    assert (growth.start > 2) is well
 
 
 def test_a_task_gives_what_it_raised():
