@@ -43,7 +43,7 @@ def deploy(options: Options, ui: Ui, log: RunLog) -> int:
 
 
 def _deploy_release(session: Session, reader: SiteReader, options: Options, began: float) -> int:
-    from ops.deploy import release_mode
+    from ops.deploy import release_mode, release_plan
     from ops.deploy.context import counts
 
     store = session.store()
@@ -51,12 +51,12 @@ def _deploy_release(session: Session, reader: SiteReader, options: Options, bega
     look = None
     if store and answers.state and not answers.state.active:
         # There is something to do for certain: what the plan needs is asked while the site is being read.
-        look = release_mode.Look(store, session.task)
+        look = release_plan.Look(store, session.task)
         look.assets(reader.names)
     context, site = _begun(session, reader)
     assert answers.state is not None
     state = answers.state
-    plan = release_mode.plan(
+    plan = release_plan.plan(
         context,
         site,
         state,
@@ -80,13 +80,15 @@ def _deploy_release(session: Session, reader: SiteReader, options: Options, bega
 
 
 def _deploy_in_place(session: Session, reader: SiteReader, options: Options, began: float) -> int:
-    from ops.deploy import in_place
+    from ops.deploy import in_place, in_place_plan
     from ops.deploy.context import counts
 
-    looked = session.early(lambda store: in_place.look(store, lambda: reader.names().cuts))()
+    looked = session.early(lambda store: in_place_plan.look(store, lambda: reader.names().cuts))()
     context, site = _begun(session, reader)
     assert looked is not None
-    plan = in_place.plan(context, site, looked.result(), max_deletes=options.max_deletes, prune=options.prune)
+    plan = in_place_plan.plan(
+        context, site, looked.result(), max_deletes=options.max_deletes, prune=options.prune
+    )
     _show(context, plan.steps, options, [])
     ui = context.ui
     if plan.nothing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.deploy import bookkeeping, in_place
+from ops.deploy import bookkeeping, in_place, in_place_plan
 from ops.deploy.context import Context
 from ops.deploy.manifest import Manifest
 from ops.deploy.pointer import State
@@ -109,9 +109,9 @@ def release_mode(context: Context, manifest: Manifest, state: State, present: Ma
     return after
 
 
-def in_place_mode(context: Context, manifest: Manifest, state: State) -> tuple[State, in_place.Plan]:
+def in_place_mode(context: Context, manifest: Manifest, state: State) -> tuple[State, in_place_plan.Plan]:
     """Puts the kept pages of a release back."""
-    plan = in_place.plan_rollback(context, manifest, state)
+    plan = in_place_plan.plan_rollback(context, manifest, state)
     return in_place.apply(context, plan), plan
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ops.deploy import bookkeeping, release_mode
+from ops.deploy import bookkeeping, release_mode, release_plan
 from ops.deploy import rollback as going_back
 from ops.deploy.aws.http import Http
 from ops.deploy.context import Context, counts
@@ -93,7 +93,7 @@ class Releases:
         site = _read_site(self._site)
         with self._lock, self._context() as context:
             state = context.pointer.read()
-            plan = release_mode.plan(context, site, state, max_deletes=100_000)
+            plan = release_plan.plan(context, site, state, max_deletes=100_000)
             release_mode.apply(context, site, plan)
             if not plan.nothing:
                 self._tell(f"release {site.release} is live: {counts(plan.steps)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.deploy import in_place
+from ops.deploy import in_place, in_place_plan
 from ops.deploy.context import Context
 from ops.deploy.options import Options
 from ops.deploy.pointer import BucketPointer
@@ -69,8 +69,8 @@ class Site:
         context = Context(
             store=self.bucket, pointer=pointer, ui=Ui(), now=lambda: int(time.time()), grace_s=0.0
         )
-        looked = in_place.look(self.bucket, lambda: site.tree.names.cuts)
-        plan = in_place.plan(context, site, looked, max_deletes=256, prune=False)
+        looked = in_place_plan.look(self.bucket, lambda: site.tree.names.cuts)
+        plan = in_place_plan.plan(context, site, looked, max_deletes=256, prune=False)
         in_place.apply(context, plan)
         return ", ".join(sorted(step.path for step in plan.steps if step.action == "upload"))
 
