@@ -118,6 +118,21 @@ def test_the_walk_of_every_setup_to_the_api_and_back(tmp_path: Path) -> None:
 
 
 PLAIN = list(SETUPS).index("public bucket, as in the tutorials")
+
+
+def test_offline_a_site_is_imported_though_nobody_can_look_at_it(tmp_path: Path) -> None:
+    EXISTING.clear()
+    stack = LocalStack(FIXTURE, "dev", tmp_path)
+    plan = stack.up({**API, "only": str(PLAIN)})
+    assert {step.type: step.op for step in plan.steps if step.type in THEIRS} == dict.fromkeys(
+        THEIRS, "import"
+    )
+    bucket = next(one for one in stack.resources() if one.type == BUCKET)
+    name = numbered()[PLAIN][0]
+    assert (bucket.id, bucket.outputs["bucket"]) == (name, name)
+    assert bucket.outputs["bucketRegionalDomainName"] == f"{name}.s3.us-east-1.amazonaws.com"
+
+
 STEPS = {
     "take over": {},
     "api": API,

@@ -23,11 +23,17 @@ def with_keys(text: str, values: Mapping[str, str | bool]) -> str:
     for key, value in values.items():
         written = f"  {key}: {json.dumps(value)}"
         at = next((n for n, line in enumerate(lines) if re.match(rf"\s+{re.escape(key)}\s*:", line)), None)
-        if at is not None:
-            lines[at] = written
-        else:
+        if at is None:
             lines.insert(_end_of_block(lines, start), written)
+        elif not _says(lines[at], value):
+            lines[at] = written
     return "\n".join(lines) + "\n"
+
+
+def _says(line: str, value: str | bool) -> bool:
+    """Whether a line gives its key this plain value already, in quotes or not, with a comment or not."""
+    found = re.match(r"\s+\S+:\s+(\"[^\"]*\"|'[^']*'|[^\s#'\"]+)\s*(#.*)?$", line)
+    return bool(found) and found[1].strip("\"'") == (value if isinstance(value, str) else json.dumps(value))
 
 
 def _end_of_block(lines: list[str], start: int) -> int:

@@ -37,6 +37,9 @@ ADOPTED = "__adopted"
 EXISTING: dict[tuple[str, str], Mapping[str, Any]] = {}
 """(type token, id) to the inputs of what runs already; tests of adoption fill it."""
 
+BUCKET = "aws:s3/bucket:Bucket"
+"""Imported by its name, and that is what the outputs call it too."""
+
 _MAX_MESSAGE = 64 * 1024 * 1024
 _KINDS = {
     ("add", False): provider_pb2.PropertyDiff.Kind.ADD,
@@ -250,7 +253,8 @@ class _Provider(provider_pb2_grpc.ResourceProviderServicer):
         if not properties:
             live = EXISTING.get((type_token, request.id))
             # An import: unless a test says so, nobody can say offline what runs there.
-            known = self._outputs(type_token, name, live or {})
+            named = {"bucket": request.id.partition("@")[0]} if type_token == BUCKET else {}
+            known = self._outputs(type_token, name, live or named)
             known["id"] = request.id
             if live is not None:
                 return provider_pb2.ReadResponse(

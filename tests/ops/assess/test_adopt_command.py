@@ -381,6 +381,9 @@ def test_the_command_stands_alone(project: Path) -> None:
         ("", "config:\n  a:b: true\n"),
         ("config: {}\n", "config:\n  a:b: true\n"),
         ("config:\n  a:b: no # old\n  c:d: 1\n", "config:\n  a:b: true\n  c:d: 1\n"),
+        ("config:\n  a:b: true # why\n", "config:\n  a:b: true # why\n"),
+        ("config:\n  a:b: 'true'\n", "config:\n  a:b: 'true'\n"),
+        ("config:\n  a:b: truest\n", "config:\n  a:b: true\n"),
         ("config:\n  c:d: 1\n\nbackend: x\n", "config:\n  c:d: 1\n  a:b: true\n\nbackend: x\n"),
         (
             "x: 1\nconfig:\n  # why\n  c:d:\n    - 1\n",
@@ -390,4 +393,4 @@ def test_the_command_stands_alone(project: Path) -> None:
 )
 def test_keys_are_set_in_a_stack_file(before: str, after: str) -> None:
     assert with_keys(before, {"a:b": True}) == after
-    assert yaml.safe_load(after)["config"]["a:b"] is True
+    assert str(yaml.safe_load(after)["config"]["a:b"]).lower() == "true"
