@@ -71,7 +71,7 @@ def build_parser(name: str, command: Command, module: ModuleType) -> argparse.Ar
     parser = argparse.ArgumentParser(
         prog=f"{PROG} {name}",
         description=command.help[0].upper() + command.help[1:] + ".",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
         # An abbreviated option would change its meaning when another one is added.
         allow_abbrev=False,
     )
@@ -81,6 +81,23 @@ def build_parser(name: str, command: Command, module: ModuleType) -> argparse.Ar
     else:
         module.add_arguments(parser)
     return parser
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse makes one for every option, and asks a module that costs a short run
+    a fiftieth for the width."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        width = int(columns) if columns.isdecimal() and int(columns) > 0 else _columns()
+        super().__init__(prog, width=width - 2)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 80
 
 
 def _overview(commands: dict[str, Command]) -> str:
