@@ -38,6 +38,7 @@ AGENT_CHANNELS = [
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
 ]
+# The agent's older way, which it falls back to where it has a way out.
 AGENT_MESSAGES = [
     "ec2messages:AcknowledgeMessage",
     "ec2messages:DeleteMessage",
@@ -61,8 +62,9 @@ SERVICES: dict[str, dict[str, list[str]]] = {
         # The CloudWatch agent sends metrics; on Fargate they go as lines of the log.
         "monitoring": ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData"],
         "ssm": AGENT_SSM,
+        # Not ec2messages: since 3.3.40 (February 2024) the agent has its commands through here as well
+        # (Systems Manager User Guide, "Reference: ec2messages, ssmmessages, and other API operations").
         "ssmmessages": AGENT_CHANNELS,
-        "ec2messages": AGENT_MESSAGES,
     },
 }
 """Backend to interface endpoint to the actions its policy allows: what is called, and nothing else."""

@@ -41,8 +41,8 @@ def wait_for_agent(
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"instance {instance} did not report to Systems Manager within {timeout_s / 60:g} "
-                    "minutes; has its subnet a way out (HTTPS to ssm, ssmmessages and ec2messages)? Its "
-                    f"start is told by: aws ec2 get-console-output --latest --instance-id {instance}"
+                    "minutes; has its subnet a way out (HTTPS to ssm and ssmmessages)? Its start is told "
+                    f"by: aws ec2 get-console-output --latest --instance-id {instance}"
                 )
             await asyncio.sleep(pause_s)
 

@@ -139,7 +139,7 @@ def test_endpoints_are_those_that_are_needed(backend: str):
         for e in d.all("aws:ec2/vpcEndpoint:VpcEndpoint")
     }
     api = {"s3", "dynamodb", "bedrock-runtime", "logs", "monitoring", "secretsmanager"}
-    own = {"fargate": {"ecr.api", "ecr.dkr"}, "ec2": {"ssm", "ssmmessages", "ec2messages"}}[backend]
+    own = {"fargate": {"ecr.api", "ecr.dkr"}, "ec2": {"ssm", "ssmmessages"}}[backend]
     assert set(made) == api | own
     for service in set(made) - {"s3", "dynamodb"}:
         assert made[service].inputs["privateDnsEnabled"] is True
