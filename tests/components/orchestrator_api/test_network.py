@@ -165,7 +165,9 @@ def test_every_permission_of_the_api_passes_its_endpoint():
         }
         for policy in d.all("aws:iam/rolePolicy:RolePolicy"):
             for statement in json.loads(policy.inputs["policy"])["Statement"]:
-                assert set(statement["Action"]) <= through, (policy.name, statement["Sid"])
+                # The agent's older way is open to it where there is a way out; endpoints are for the newer.
+                used = set(statement["Action"]) - set(endpoints.AGENT_MESSAGES)
+                assert used <= through, (policy.name, statement["Sid"])
 
 
 def test_the_artifact_and_amazons_buckets_alone_pass_the_s3_endpoint():
