@@ -116,10 +116,10 @@ def build_sink(source: Path, cache: Path) -> Path:
 
 
 def _ours(name: str, target: list[str]) -> Tool:
-    base = ["--bucket", "site", "--distribution-id", "EBENCH", *target, "--yes", "--log-dir", "log"]
+    base = ["--bucket", "site", "--distribution-id", "EBENCH", *target, "--yes"]
 
-    def command(words: list[str]) -> list[str]:
-        return [sys.executable, "-m", "ops", *words, *base]
+    def command(tree: Path, words: list[str]) -> list[str]:
+        return [sys.executable, "-m", "ops", *words, *base, "--log-dir", str(tree.parent / "log")]
 
     return Tool(
         name,
@@ -127,8 +127,8 @@ def _ours(name: str, target: list[str]) -> Tool:
         "every file scanned"
         if target
         else "the same in place: lock, kept pages, invalidation",
-        lambda tree, url: command(["deploy", str(tree)]),
-        lambda tree, url: command(["rollback"]),
+        lambda tree, url: command(tree, ["deploy", str(tree)]),
+        lambda tree, url: command(tree, ["rollback"]),
         rolls_back=True,
         large=True,
     )
