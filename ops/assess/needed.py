@@ -45,7 +45,7 @@ BACKENDS = {
     ),
     "ec2": (
         *NETWORK,
-        "ec2:CreateLaunchTemplate ec2:RunInstances iam:AddRoleToInstanceProfile iam:CreateInstanceProfile",
+        "ec2:RunInstances iam:AddRoleToInstanceProfile iam:CreateInstanceProfile",
         "ssm:CreateAssociation ssm:CreateDocument ssm:DeleteAssociation ssm:DescribeInstanceInformation",
         "ssm:UpdateAssociation",
     ),
