@@ -1,9 +1,11 @@
-"""Every test is hermetic: no AWS profile, key, metadata service or Pulumi login reaches it."""
+"""Every test is hermetic: no AWS profile, key, metadata service or Pulumi login, and no other machine."""
 
 from __future__ import annotations
 
 import gc
+import ipaddress
 import os
+import socket
 from typing import Any
 
 import hypothesis  # noqa: F401  # imported before any test: CPython 3.11 fails now and then to parse it
@@ -62,10 +64,39 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def hermetic_aws(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Takes away whatever would let a test reach an account."""
+    pulumi = ("PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
     for key in list(os.environ):
-        if key.startswith("AWS_") or key in ("PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE", "NO_COLOR"):
+        if key.startswith("AWS_") or key in (*pulumi, "NO_COLOR"):
             monkeypatch.delenv(key)
     nowhere = str(tmp_path_factory.getbasetemp() / "no-aws-config")
     monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses connections to any other machine: a test that needs one passes today and not tomorrow.
+
+    Tests of the engine may: on a fresh machine the first of them gets it.
+    """
+    if request.node.get_closest_marker("engine"):
+        return
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, _at_home(getattr(socket.socket, name)))
+
+
+def _at_home(connect: Any) -> Any:
+    def connected(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            raise AssertionError(f"a test reaches for another machine: {address[0]}")
+        return connect(self, address)
+
+    return connected
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
