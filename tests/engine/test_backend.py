@@ -17,6 +17,7 @@ from ops.engine.failures import NOT_LOGGED_IN, MissingStackError
 from ops.engine.previewing import preview
 from ops.engine.rehearsal import Rehearsal, rehearse_here
 from ops.errors import OpsError, UsageError
+from ops.guardrails.model import Finding, Severity
 from ops.plan import Plan
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -180,6 +181,36 @@ def test_a_plan_the_guardrails_could_not_look_at_fails_a_preview_and_stops_an_up
     assert preview(stack="dev", overrides={}, offline=False, json_file=None, root=project) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("severity", ["mandatory", "advisory"])
+def test_what_a_mandatory_guardrail_objects_to_fails_a_preview_and_is_not_carried_out(
+    severity: Severity, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulumi(project, "stack", "init", "dev", "--no-select")
+    finding = Finding(
+        policy="no-wildcard-action",
+        severity=severity,
+        resource="r",
+        message="m",
+        mend="n",
+        source="https://s",
+    )
+    monkeypatch.setattr("ops.engine.previewing.BackgroundRehearsal", NoRehearsal)
+    monkeypatch.setattr(NoRehearsal, "findings", (finding,))
+    mandatory = severity == "mandatory"
+    assert preview(stack="dev", overrides={}, offline=False, json_file=None, root=project) == int(mandatory)
+    shown = capsys.readouterr()
+    assert f"{severity} no-wildcard-action: r" in shown.out
+    assert ("1 mandatory guardrail(s) object" in shown.err) is mandatory
+    if mandatory:
+        with pytest.raises(OpsError, match="nothing was changed: a mandatory guardrail objects"):
+            apply("up", stack="dev", overrides={}, yes=True, root=project)
+        assert pulumi(project, "stack", "output", "--json", "--stack", "dev").strip() == "{}"
+    else:
+        assert apply("up", stack="dev", overrides={}, yes=True, root=project) == 0
+        assert pulumi(project, "stack", "output", "label", "--stack", "dev").strip() == "first"
+
+
 @pytest.mark.parametrize("provider", ["awskms://alias/state", None])
 def test_a_new_stack_gets_the_secrets_provider_its_file_names(
     project: Path, monkeypatch: pytest.MonkeyPatch, provider: str | None
@@ -196,15 +227,16 @@ def test_a_new_stack_gets_the_secrets_provider_its_file_names(
 
 
 class NoRehearsal:
-    """Stands for a rehearsal that found nothing."""
+    """Stands for a rehearsal that found nothing, unless a test says so."""
 
     unchecked = ""
+    findings: tuple[Finding, ...] = ()
 
     def __init__(self, *_: object) -> None:
         pass
 
     def result(self) -> Rehearsal:
-        return Rehearsal(unchecked=self.unchecked)
+        return Rehearsal(unchecked=self.unchecked, findings=list(self.findings))
 
     def stop(self) -> None:
         pass

@@ -175,6 +175,26 @@ def test_a_broken_handler_is_found_at_preview(tmp_path: Path) -> None:
     assert "line 1" in outcome.error.message or ":1" in outcome.error.message
 
 
+def test_an_opened_bucket_fails_the_preview(tmp_path: Path) -> None:
+    root = copied(tmp_path, "components", "api_handler", "site", "ops", "tools")
+    bucket = root / "components" / "static_site" / "bucket.py"
+    source = bucket.read_text()
+    assert source.count("restrict_public_buckets=True") == 1
+    bucket.write_text(source.replace("restrict_public_buckets=True", "restrict_public_buckets=False"))
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "preview", "--offline"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
+    for name in ("site-bucket", "site-logs"):
+        assert f"mandatory bucket-public-access-block: aws:s3/bucket:Bucket::{name}\n" in done.stdout
+    assert "public access is not blocked by restrictPublicBuckets" in done.stdout
+    assert done.stderr.endswith("error: 2 mandatory guardrail(s) object\n")
+
+
 def test_wrong_configuration_is_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(
         ["preview", "--offline", "--set", "apiBackend=lamda", "--set", "apiMemoryMb=lots", "--set", "wav=x"]
