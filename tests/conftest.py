@@ -21,15 +21,21 @@ botocore_once.share()
 # An f-string of an Output raises instead of writing "Calling __str__ on an Output" into the value.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
-TOGETHER = {
-    "tests/components/orchestrator_api/test_on_": "plans of the API",
-    "tests/components/orchestrator_api/test_network.py": "plans of the API",
-    "tests/components/orchestrator_api/test_component.py": "plans of the API",
-    "tests/components/test_program.py": "plans of the stacks",
-    "tests/ops/guardrails/test_program.py": "plans of the stacks",
-    "tests/ops/cost/test_program_prices.py": "plans of the stacks",
-}
-"""Beginnings of paths whose tests share what is dear to make: the plans of the program and its parts."""
+ALONE = (
+    "tests/components/orchestrator_api/test_artifact.py",
+    "tests/components/orchestrator_api/test_fetch.py",
+    "tests/components/orchestrator_api/test_first_start.py",
+    "tests/components/orchestrator_api/test_release.py",
+    "tests/components/static_site/test_edge_function.py",
+)
+TOGETHER = (
+    "tests/components/",
+    "tests/ops/guardrails/",
+    "tests/ops/cost/",
+    "tests/ops/local/test_shortcomings.py",
+)
+"""Beginnings of paths whose tests plan with the AWS SDK, which is seconds of imports for each worker that
+does, and share the plans of the program and its parts. ``ALONE`` are those among them that plan nothing."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,8 +50,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            groups = (group for start, group in TOGETHER.items() if nodeid.startswith(start))
-            return next(groups, None) or super()._split_scope(nodeid)
+            if nodeid.startswith(TOGETHER) and not nodeid.startswith(ALONE):
+                return "plans"
+            return super()._split_scope(nodeid)
 
     return Together(config, log)
 

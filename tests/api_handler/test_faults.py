@@ -341,6 +341,7 @@ class Process(Api):
         self.port = port
 
 
+@pytest.mark.slow
 def test_sigterm_lets_streams_finish(bedrock: LocalBedrock) -> None:
     bedrock.script = lambda body, number: text_reply("one two three four five six", gap_s=0.15)
     process, port = start(bedrock)

@@ -121,7 +121,7 @@ def test_tokens_are_not_held_back(lambda_api: LambdaApi, bedrock: LocalBedrock) 
     assert max(got - made for got, made in zip(times, produced, strict=True)) < 0.05
 
 
-@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("streamed", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_work_ends_before_the_deadline(
     lambda_api: LambdaApi, bedrock: LocalBedrock, streamed: bool
 ) -> None:

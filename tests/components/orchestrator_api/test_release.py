@@ -91,7 +91,8 @@ def test_what_cannot_be_fetched_leaves_all_as_it_was(machine: Machine, failure: 
     assert len(machine.releases()) == 1
 
 
-@pytest.mark.parametrize("mode", ["ill", pytest.param("crash", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["ill", "crash"])
 def test_a_release_that_never_gets_healthy_is_taken_back(machine: Machine, mode: str):
     machine.deploy(machine.publish("one"))
     before = machine.live

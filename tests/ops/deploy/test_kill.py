@@ -134,6 +134,7 @@ def test_a_few_kills_in_release_mode(aws: AwsServer, tmp_path: Path, monkeypatch
     assert hit >= 1
 
 
+@pytest.mark.slow
 def test_a_few_kills_in_place(aws: AwsServer, tmp_path: Path, monkeypatch):
     aws.world.serves_in_place = True
     hit, _ = killed_deploys(aws, tmp_path, IN_PLACE, 2, monkeypatch)
