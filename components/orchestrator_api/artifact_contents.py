@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,13 +91,17 @@ def _site_index(folder: Path) -> bytes:
 
 def _tree(folder: Path) -> Iterator[tuple[str, bytes]]:
     """The files under ``folder`` that are worth shipping, path relative to it, in a fixed order."""
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
-            continue
-        if path.suffix == ".pyc" or path.name.endswith("~") or not path.is_file():
-            continue
-        yield relative.as_posix(), path.read_bytes()
+    found: list[tuple[str, str]] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        for name in names:
+            if name.startswith(".") or name.endswith((".pyc", "~")):
+                continue
+            path = os.path.join(place, name)
+            if os.path.isfile(path):
+                found.append((Path(path).relative_to(folder).as_posix(), path))
+    for relative, path in sorted(found):
+        yield relative, Path(path).read_bytes()
 
 
 def _installed(name: str) -> Path | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import logging
 import runpy
 import sys
@@ -149,6 +150,19 @@ class _Unused(mocks.Mocks):
         raise AssertionError(f"unexpected read of {args.typ}")
 
 
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No garbage collection while a program runs: what it makes, a million objects of the SDK among them,
+    lives to its end, and looking for garbage there is a quarter of the run."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def record(
     builder: Callable[[], Any],
     *,
@@ -199,7 +213,7 @@ def record(
         # One failure leaves many outputs failed; run_in_stack raises the first, the rest are its echo.
         loop.set_exception_handler(lambda loop, context: None)
         try:
-            with _without_source_positions():
+            with _without_source_positions(), _collector_at_rest():
                 loop.run_until_complete(stack.run_in_stack(body))
         finally:
             pending = asyncio.all_tasks(loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import pulumi
@@ -86,13 +87,22 @@ def test_the_sdk_is_as_it_was_after_a_run_and_after_a_failed_one() -> None:
 
     def fails() -> None:
         assert resource._get_stack_trace is not real
+        assert not gc.isenabled()
         raise LookupError
 
     deploy(lambda: Box("box"))
     assert resource._get_stack_trace is real
+    assert gc.isenabled()
     with pytest.raises(LookupError):
         deploy(fails)
     assert resource._get_stack_trace is real
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        deploy(lambda: Box("box"))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_an_unexpected_lookup_is_an_error() -> None:
