@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import signal
 import socket
 from typing import Any
 
@@ -17,6 +18,11 @@ from tests import botocore_once
 
 pytest.register_assert_rewrite("tests.components.harness")
 botocore_once.share()
+
+# A shell gives what it starts in the background a SIGINT that is ignored, and children inherit that: tests
+# that interrupt a process would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # An f-string of an Output raises instead of writing "Calling __str__ on an Output" into the value.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"

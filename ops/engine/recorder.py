@@ -209,6 +209,15 @@ def record(
             )
         )
         loop = asyncio.new_event_loop()
+        # asyncio.all_tasks looks through every task of the process, those of the runs before among them.
+        tasks: list[asyncio.Task[Any]] = []
+
+        def task(loop: asyncio.AbstractEventLoop, coro: Any, **more: Any) -> asyncio.Task[Any]:
+            made = asyncio.Task(coro, loop=loop, **more)
+            tasks.append(made)
+            return made
+
+        loop.set_task_factory(task)
         asyncio.set_event_loop(loop)
         # One failure leaves many outputs failed; run_in_stack raises the first, the rest are its echo.
         loop.set_exception_handler(lambda loop, context: None)
@@ -216,9 +225,9 @@ def record(
             with _without_source_positions(), _collector_at_rest():
                 loop.run_until_complete(stack.run_in_stack(body))
         finally:
-            pending = asyncio.all_tasks(loop)
-            for task in pending:
-                task.cancel()
+            pending = [made for made in tasks if not made.done()]
+            for made in pending:
+                made.cancel()
             loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_default_executor())
             asyncio.set_event_loop(None)
