@@ -46,7 +46,7 @@ def planned(case: str, preview: bool = False) -> Plan:
 
 
 # The others run in CI: each runs the program twice.
-QUICK = ("dev", "prod", "prod without a domain", "site only")
+QUICK = ("dev", "prod", "site only")
 
 
 def _case(case: str, *more: object) -> object:

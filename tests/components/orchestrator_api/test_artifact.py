@@ -152,6 +152,7 @@ def test_a_second_build_only_reads(built: tuple[Path, artifact.Artifact], monkey
     assert time.process_time() - started < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_a_damaged_build_is_made_again(tmp_path: Path):
     root = project(tmp_path)
@@ -162,6 +163,7 @@ def test_a_damaged_build_is_made_again(tmp_path: Path):
     assert (root / made.path).read_bytes() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_two_builds_at_once(tmp_path: Path):
     root = project(tmp_path)

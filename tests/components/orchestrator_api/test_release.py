@@ -104,6 +104,7 @@ def test_a_release_that_never_gets_healthy_is_taken_back(machine: Machine, mode:
     assert machine.answers(machine.live) == "three"
 
 
+@pytest.mark.slow
 def test_a_release_that_falls_ill_after_the_switch_is_taken_back(machine: Machine):
     machine.deploy(machine.publish("one"))
     before = machine.live
@@ -179,6 +180,7 @@ def test_a_deployment_that_was_killed_is_done_by_the_next(machine: Machine):
     assert machine.running() == {machine.live}
 
 
+@pytest.mark.slow
 def test_a_dead_release_is_restarted(machine: Machine):
     one = machine.publish("one")
     machine.deploy(one)

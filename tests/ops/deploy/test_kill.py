@@ -178,7 +178,7 @@ def test_a_lock_left_by_a_kill_is_waited_for_and_taken_over(
     assert "another deploy has the lock" in done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_before_the_flip_changes_nothing(aws: AwsServer, tmp_path: Path, site: Path, number):
     aws.world.fail("PutObject", "style.css", how="delay", seconds=0.7, times=1)
     process = start(aws, tmp_path / "log", "deploy", site, *RELEASE, "--yes")
@@ -191,6 +191,7 @@ def test_an_interrupt_before_the_flip_changes_nothing(aws: AwsServer, tmp_path: 
     assert live_release(aws.world) == ""
 
 
+@pytest.mark.slow
 def test_an_interrupt_among_the_pages_in_place_leaves_a_whole_site(
     aws: AwsServer, tmp_path: Path, site: Path
 ):
