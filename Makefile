@@ -60,7 +60,7 @@ cost: $(RUN) ## Monthly estimate by resource
 diagram: $(RUN) ## The architecture as the preview knows it
 	@$(PY) -m ops diagram --stack $(STACK) $(ARGS)
 
-# Three workers on two cores, as nearly half of the time is waiting: for a stream, a lock, a process.
+# Four workers on two cores, as nearly half of the time is waiting: for a stream, a lock, a process.
 # Compiled files are kept whatever the shell says: workers and some forty processes read the same code.
 test: $(DEV) ## The unit suite, under a minute
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist loadfile --ignore=tests/browser -m "not slow and not browser" $(ARGS)
