@@ -60,10 +60,11 @@ cost: $(RUN) ## Monthly estimate by resource
 diagram: $(RUN) ## The architecture as the preview knows it
 	@$(PY) -m ops diagram --stack $(STACK) $(ARGS)
 
-# Four workers on two cores, as nearly half of the time is waiting: for a stream, a lock, a process.
+# Four workers on two cores, as nearly half of the time is waiting: for a stream, a lock, a process. Each has
+# a part of the suite of its own (tests/conftest.py): nothing is collected, compiled or made twice.
 # Compiled files are kept whatever the shell says: workers and some forty processes read the same code.
 test: $(DEV) ## The unit suite, under a minute
-	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist loadfile --ignore=tests/browser -m "not slow and not browser" $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist each --ignore=tests/browser -m "not slow and not browser" $(ARGS)
 
 lint: $(DEV)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 import hypothesis  # noqa: F401  # imported before any test: CPython 3.11 fails now and then to parse it
@@ -27,40 +28,89 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # An f-string of an Output raises instead of writing "Calling __str__ on an Output" into the value.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
-ALONE = (
+PLANS_NOTHING = (
     "tests/components/orchestrator_api/test_artifact.py",
     "tests/components/orchestrator_api/test_fetch.py",
     "tests/components/orchestrator_api/test_first_start.py",
     "tests/components/orchestrator_api/test_release.py",
     "tests/components/static_site/test_edge_function.py",
 )
-TOGETHER = (
-    "tests/components/",
-    "tests/ops/guardrails/",
-    "tests/ops/cost/",
-    "tests/ops/local/test_shortcomings.py",
+PARTS = (
+    # They plan with the AWS SDK, seconds of imports for each worker that does, and share the plans. Beside
+    # them one that mostly waits.
+    (
+        "tests/components/",
+        "tests/ops/guardrails/",
+        "tests/ops/cost/",
+        "tests/ops/local/test_shortcomings.py",
+        "tests/api_handler/test_limits.py",
+    ),
+    ("tests/ops/deploy/",),
+    ("tests/api_handler/",),
 )
-"""Beginnings of paths whose tests plan with the AWS SDK, which is seconds of imports for each worker that
-does, and share the plans of the program and its parts. ``ALONE`` are those among them that plan nothing."""
+"""Beginnings of paths, a worker each, the first that fits; the last worker takes ``PLANS_NOTHING``, the long
+``test_runs.py`` and all the rest. About as long as one another; nothing is collected or made twice."""
+
+REST = (*PLANS_NOTHING, "tests/api_handler/test_runs.py")
+
+
+def part_of(path: str) -> int:
+    """The worker whose part a file is, from 0.
+
+    Args:
+        path: of the file, from the project's root.
+    """
+    if path.startswith(REST):
+        return len(PARTS)
+    return next((n for n, starts in enumerate(PARTS) if path.startswith(starts)), len(PARTS))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """With ``--dist loadfile`` a file's tests go to one worker, and so do those of ``TOGETHER``.
+def pytest_configure_node(node: Any) -> None:
+    """With ``--dist each`` every worker gets a part of the suite: as many workers as there are parts."""
+    if node.config.getvalue("dist") == "each":
+        parts = len(PARTS) + 1
+        if len(node.config.getvalue("tx")) != parts:
+            raise pytest.UsageError(f"--dist each runs the suite in {parts} parts: give it -n {parts}")
+        node.workerinput["part"] = int(node.gateway.id.removeprefix("gw")) % parts
 
-    xdist_group does nothing: xdist 3.8 writes the group into ``item._nodeid``, which pytest 9.2 has no more.
-    """
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
 
-    class Together(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith(TOGETHER) and not nodeid.startswith(ALONE):
-                return "plans"
-            return super()._split_scope(nodeid)
+class _Sum:
+    """Counts the tests of all workers where xdist, under ``--dist each``, takes each for the whole."""
 
-    return Together(config, log)
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+        self._count = 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._count += len(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        self._session.testscollected = self._count
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Lets progress and exit code speak of the whole suite."""
+    if session.config.getoption("dist", "no") == "each":
+        session.config.pluginmanager.register(_Sum(session))
+
+
+def _elsewhere(path: Path, config: pytest.Config) -> bool:
+    """Whether a file is another worker's."""
+    part = getattr(config, "workerinput", {}).get("part")
+    return part is not None and part_of(path.relative_to(config.rootpath).as_posix()) != part
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves the files of other parts to their workers, unread."""
+    return True if collection_path.suffix == ".py" and _elsewhere(collection_path, config) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The same for files named on the command line, which pytest never ignores."""
+    items[:] = [item for item in items if not _elsewhere(item.path, config)]
 
 
 def pytest_collection_finish() -> None:
