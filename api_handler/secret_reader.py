@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 import re
 import time
@@ -20,6 +19,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from api_handler.runtime_api import read_response
+from api_handler.sigv4 import authorization
 
 TIMEOUT_S = 3.0
 _TARGET = "secretsmanager.GetSecretValue"
@@ -99,7 +99,6 @@ def signed(
         now: the time in UTC.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", now)
-    scope = f"{stamp[:8]}/{environ['AWS_REGION']}/secretsmanager/aws4_request"
     headers = {"content-type": _TYPE, "host": host, "x-amz-date": stamp}
     if environ.get("AWS_SESSION_TOKEN"):
         headers["x-amz-security-token"] = environ["AWS_SESSION_TOKEN"]
@@ -107,13 +106,13 @@ def signed(
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
     canonical = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    told = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{environ['AWS_SECRET_ACCESS_KEY']}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, told.encode(), "sha256").hex()
-    headers["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={environ['AWS_ACCESS_KEY_ID']}/{scope}, "
-        f"SignedHeaders={names}, Signature={signature}"
+    headers["authorization"] = authorization(
+        canonical,
+        names,
+        stamp=stamp,
+        region=environ["AWS_REGION"],
+        service="secretsmanager",
+        access_key=environ["AWS_ACCESS_KEY_ID"],
+        secret_key=environ["AWS_SECRET_ACCESS_KEY"],
     )
     return headers

@@ -12,7 +12,7 @@ import pulumi
 from components.interfaces import ApiTelemetry, SecretsTelemetry, SiteTelemetry
 from components.monitoring.metrics import Metric
 
-Missing = Literal["breaching", "notBreaching", "ignore", "missing"]
+Missing = Literal["breaching", "notBreaching", "ignore"]
 Comparison = Literal[">=", "<"]
 Severity = Literal["page", "notice"]
 Place = Literal["home", "edge"]

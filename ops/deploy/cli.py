@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from ops.collector import collector_at_rest
 from ops.deploy.options import Options, as_message, read_options
 from ops.deploy.options import add_arguments as add_command_arguments
 from ops.deploy.runlog import RunLog
@@ -32,16 +32,13 @@ def run(args: argparse.Namespace) -> int:
     log = RunLog(Path(options.log_dir), command)
     ui = Ui(log)
     began = time.monotonic()
-    # A run is short and leaves no cycles worth looking for; looking for them is a twentieth of it.
-    collects = gc.isenabled()
-    gc.disable()
     log.write("begin", command=command, options=_loggable(options))
     code = 1
     try:
         if problems:
             raise UsageError(as_message(problems))
         _must_be_asked(options)
-        with terminate_as_interrupt():
+        with collector_at_rest(), terminate_as_interrupt():
             code = _command(command)(options, ui, log)
     except OpsError as failure:
         code = failure.exit_code
@@ -57,8 +54,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         log.write("end", exit_code=code, seconds=round(time.monotonic() - began, 3))
         log.close()
-        if collects:
-            gc.enable()
     return code
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gc
 import logging
 import runpy
 import sys
@@ -27,6 +26,7 @@ from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import mocks, resource, rpc, settings, stack
 from pulumi.runtime.proto import resource_pb2, source_pb2
 
+from ops.collector import collector_at_rest
 from ops.engine.standin.lookups import answer_lookup
 from ops.engine.standin.outputs import computed_outputs
 from ops.plan import UNKNOWN, Plan, PlannedResource
@@ -150,19 +150,6 @@ class _Unused(mocks.Mocks):
         raise AssertionError(f"unexpected read of {args.typ}")
 
 
-@contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """No garbage collection while a program runs: what it makes, a million objects of the SDK among them,
-    lives to its end, and looking for garbage there is a quarter of the run."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
 def record(
     builder: Callable[[], Any],
     *,
@@ -222,7 +209,7 @@ def record(
         # One failure leaves many outputs failed; run_in_stack raises the first, the rest are its echo.
         loop.set_exception_handler(lambda loop, context: None)
         try:
-            with _without_source_positions(), _collector_at_rest():
+            with _without_source_positions(), collector_at_rest():
                 loop.run_until_complete(stack.run_in_stack(body))
         finally:
             pending = [made for made in tasks if not made.done()]

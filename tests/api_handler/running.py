@@ -8,6 +8,7 @@ import itertools
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -50,17 +51,19 @@ class Answer:
         return self.json["error"]["code"]
 
 
-class Stream:
+class Stream(ABC):
     """A response that is read while it comes; ``close`` is the client leaving."""
 
     status: int
     headers: dict[str, str]
 
+    @abstractmethod
     def lines(self) -> Iterator[bytes]:
-        raise NotImplementedError
+        """The lines of the body, as they come."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """The client leaves."""
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Events as they come, checked for their form: ``event``, ``id``, ``data`` that repeats both."""
@@ -81,20 +84,22 @@ class Stream:
                 event = {}
 
 
-class Api:
+class Api(ABC):
     """What tests call."""
 
     key = "secret-0"
     services: Services
     lines: list[dict[str, Any]]
 
+    @abstractmethod
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Any = None, **how: Any
     ) -> Answer:
-        raise NotImplementedError
+        """One request and its whole answer."""
 
+    @abstractmethod
     def open(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Stream:
-        raise NotImplementedError
+        """One request whose answer is read while it comes."""
 
     def headers(self, headers: Mapping[str, str] | None, key: str | None = "") -> dict[str, str]:
         key = self.key if key == "" else key

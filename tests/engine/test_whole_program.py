@@ -16,8 +16,7 @@ from ops.engine.paths import ROOT
 from ops.engine.previewing import plan
 from ops.engine.result import PropertyChange
 from ops.errors import OpsError
-from tests.components.static_site.adopted.setups import SETUPS
-from tests.ops.assess.aws_shapes import DOMAIN, ID
+from tests.components.static_site.adopted.setups import adopted_file
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -116,16 +115,8 @@ def copied(folder: Path, *parts: str) -> Path:
 
 def test_encrypted_values_get_a_placeholder_that_the_program_can_run_with(tmp_path: Path) -> None:
     root = copied(tmp_path, "components", "api_handler", "site", "ops", "tools")
-    config = SETUPS["website endpoint kept by a referer"]()["config"]
     (root / "adopted").mkdir()
-    adopted = {
-        "version": 1,
-        "distribution": {"id": ID, "config": config, "tags": {}},
-        "bucket": {"name": DOMAIN, "region": "us-east-1", "tags": {}, "policy": ""},
-        "aliases": [],
-        "records": [],
-        "upgrades": [],
-    }
+    adopted = adopted_file("website endpoint kept by a referer")
     (root / "adopted" / "web.json").write_text(json.dumps(adopted))
     secret = {"secure": "AAABAFz0example"}
     settings = {

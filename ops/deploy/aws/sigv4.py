@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+from api_handler.sigv4 import authorization
 from ops.deploy.aws.credentials import Credentials
 
 Query = Sequence[tuple[str, str]]
@@ -64,15 +64,14 @@ def sign(
         [method, path, parts.query, *(f"{name}:{' '.join(signed[name].split())}" for name in names), "",
          ";".join(names), payload]
     )  # fmt: skip
-    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
-    to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{credentials.secret_key}".encode()
-    for part in (stamp[:8], region, service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    signed["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-        f"SignedHeaders={';'.join(names)}, Signature={signature}"
+    signed["authorization"] = authorization(
+        canonical,
+        ";".join(names),
+        stamp=stamp,
+        region=region,
+        service=service,
+        access_key=credentials.access_key,
+        secret_key=credentials.secret_key,
     )
     return signed
 

@@ -53,3 +53,15 @@ def allow(
     """An Allow statement without empty parts."""
     parts = {"Effect": "Allow", "Action": actions, "Resource": resources, "Principal": principal}
     return {k: v for k, v in {**parts, "Condition": condition}.items() if v is not None}
+
+
+def container(**inputs: Any) -> str:
+    """Container definitions of one container in which nothing is wrong but what is given."""
+    good = {"name": "api", "user": "1000", "readonlyRootFilesystem": True}
+    return json.dumps([{**good, **inputs}])
+
+
+SOURCE = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+GROUP = res("aws:cloudwatch/logGroup:LogGroup", "logs", retentionInDays=30)
+FUNCTION = "aws:lambda/function:Function"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"

@@ -10,11 +10,11 @@ import ops.guardrails as guardrails
 from ops.guardrails import POLICIES
 from ops.guardrails.model import label, run
 from ops.plan import Plan
-from tests.ops.guardrails import cases_edge, cases_inside
+from tests.ops.guardrails import cases_edge, cases_inside, cases_running
 from tests.ops.guardrails.plans import plan as made
 from tests.ops.guardrails.plans import res
 
-CASES = {**cases_edge.CASES, **cases_inside.CASES}
+CASES = {**cases_edge.CASES, **cases_inside.CASES, **cases_running.CASES}
 FIRING = [(id_, n, plan) for id_, (fires, _) in CASES.items() for n, plan in enumerate(fires)]
 SILENT = [(id_, n, plan) for id_, (_, silent) in CASES.items() for n, plan in enumerate(silent)]
 

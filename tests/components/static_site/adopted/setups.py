@@ -11,6 +11,7 @@ from tests.ops.assess.aws_shapes import (
     ACL,
     ALL_METHODS,
     DOMAIN,
+    ID,
     behavior,
     custom_origin,
     distribution_config,
@@ -335,6 +336,24 @@ SETUPS: dict[str, Callable[[], Setup]] = {
     ),
 }
 """Name to a function that makes it: tests may change what they get."""
+
+
+def adopted_file(name: str, **changes: Any) -> dict[str, Any]:
+    """What ``adopted/<stack>.json`` holds of a setup, before anything was asked for.
+
+    Args:
+        name: of the setup.
+        changes: members in place of those.
+    """
+    return {
+        "version": 1,
+        "distribution": {"id": ID, "config": SETUPS[name]()["config"], "tags": {}},
+        "bucket": {"name": DOMAIN, "region": "us-east-1", "tags": {}, "policy": ""},
+        "aliases": [],
+        "records": [],
+        "upgrades": [],
+        **changes,
+    }
 
 
 def numbered() -> list[tuple[str, Setup]]:

@@ -15,7 +15,7 @@ from ops.plan import PlannedResource
 from tests.components.harness import Deployment
 from tests.components.static_site.adopted.generated import header_values
 from tests.components.static_site.adopted.provider import expand, meaning
-from tests.components.static_site.adopted.setups import SETUPS
+from tests.components.static_site.adopted.setups import SETUPS, adopted_file
 from tests.components.static_site.build import deployed
 from tests.ops.assess.aws_shapes import DOMAIN, ID, NAMES, many
 
@@ -299,15 +299,8 @@ def test_legacy_settings_no_policy_can_say_are_left(name: str) -> None:
 
 
 def written(tmp_path: Any, **changes: Any) -> Any:
-    data = {
-        "version": 1,
-        "distribution": {"id": ID, "config": SETUPS["origin access control"]()["config"], "tags": {}},
-        "bucket": {"name": DOMAIN, "region": "us-east-1", "tags": {}, "policy": ""},
-        "aliases": [],
-        "records": [[DOMAIN, "A"]],
-        "upgrades": ["tls"],
-        **changes,
-    }
+    asked = {"records": [[DOMAIN, "A"]], "upgrades": ["tls"], **changes}
+    data = adopted_file("origin access control", **asked)
     path = tmp_path / "dev.json"
     path.write_text(json.dumps(data), encoding="utf-8")
     return path

@@ -11,26 +11,16 @@ import pytest
 from components import program
 from components.static_site.adoption import Adopted
 from tests.components.harness import deploy
-from tests.components.static_site.adopted.setups import SETUPS
-from tests.ops.assess.aws_shapes import DOMAIN, ID
+from tests.components.static_site.adopted.setups import adopted_file
+from tests.ops.assess.aws_shapes import DOMAIN
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a file for the stack ``web`` alone."""
-    config = SETUPS["website endpoint kept by a referer"]()["config"]
     (tmp_path / "adopted").mkdir()
     (tmp_path / "adopted" / "web.json").write_text(
-        json.dumps(
-            {
-                "version": 1,
-                "distribution": {"id": ID, "config": config, "tags": {}},
-                "bucket": {"name": DOMAIN, "region": "us-east-1", "tags": {}, "policy": ""},
-                "aliases": [],
-                "records": [],
-                "upgrades": [],
-            }
-        )
+        json.dumps(adopted_file("website endpoint kept by a referer"))
     )
     monkeypatch.setattr(program, "ROOT", tmp_path)
     return tmp_path
