@@ -78,7 +78,9 @@ class Budget:
         """The platform stops: what is in work ends as at its limit of seconds, with what there is."""
         self.ends_at = time.monotonic()
         for scope in self._scopes:
-            scope.reschedule(self.ends_at)
+            # One whose time was up by itself is on its way out already, and cannot be moved.
+            if not scope.expired():
+                scope.reschedule(self.ends_at)
 
     def fit(self, call: ModelCall, own_left: float | None = None) -> tuple[int, float, bool]:
         """How many output tokens of a call the money allows.
