@@ -114,11 +114,20 @@ def _parse_key(entry: Any, *, strict: bool) -> tuple[ApiKey | None, list[str]]:
     return ApiKey(name=str(name), digest=digest, rpm=rpm, daily_usd=daily_usd, expires_at=expires_at), []
 
 
+def moment(text: str) -> datetime:
+    """The time an RFC 3339 text says.
+
+    Raises:
+        ValueError: it says none.
+    """
+    return datetime.fromisoformat(text.upper().replace(" ", "T"))
+
+
 def _parse_time(value: Any) -> float | None:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     try:
-        return datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC).timestamp()
+        return moment(value).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         return None
 
@@ -246,10 +255,9 @@ class Gate:
         if self._origin_verify is None or len(values) != 1:
             return False
         (value,) = values
-        for source in (self._keys, self._origin_verify):
-            # A cold start reads both secrets at once.
-            if isinstance(source, Secret) and not source.known:
-                source.begin()
+        # A cold start reads both secrets at once.
+        if isinstance(self._keys, Secret) and not self._keys.known:
+            self._keys.begin()
         accepted = await self._origin_verify.get()
         if _among(value, accepted):
             return True

@@ -124,8 +124,6 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
     try:
         event = json.loads(invocation.body)
         if isinstance(event, dict) and event.get("source") == WORKER_EVENT:
-            if warming is not None:
-                warming.go_on()
             await _work(event, invocation, api, app)
             return
         scope, body = to_scope(event, deadline=invocation.deadline, trace_id=invocation.trace_id)
@@ -134,8 +132,8 @@ async def serve(invocation: Invocation, api: RuntimeApi, app: App, warming: Warm
         await api.error(invocation.request_id, "Runtime.UnknownEvent", "The event is no HTTP request.")
         return
     answer = api.answer(invocation.request_id)
-    if warming is not None:
-        (warming.hold if scope["method"] in ("GET", "HEAD", "OPTIONS") else warming.go_on)()
+    if warming is not None and scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        warming.hold()
     try:
         await _HttpAnswer(scope, body, answer).run(app)
     except Exception as error:

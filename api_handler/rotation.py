@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from api_handler.auth import parse_keys
+from api_handler.auth import moment, parse_keys
 from api_handler.aws import AwsClients
 
 DEFAULT_SOURCE = "orchestrator.secrets"
@@ -98,7 +98,7 @@ def made_from(value: str, present: str) -> bool:
         present: what is in force.
     """
     known = {entry["key"] for entry in json.loads(present)}
-    new = [entry for entry in json.loads(value) if entry["key"] not in known]
+    new = _new_entries(value, present)
     turned_at = datetime.fromisoformat(new[0]["created_at"]) if new and "created_at" in new[0] else None
     expected = json.loads(next_generation(present, turned_at))
     return _without_new_keys(expected, known) == _without_new_keys(json.loads(value), known)
@@ -112,17 +112,12 @@ def _expired(entry: Mapping[str, Any], now: str) -> bool:
     expires = entry.get("expires_at")
     if expires is None:
         return False
-    return _moment(expires) <= datetime.fromisoformat(now)
+    return moment(expires) <= datetime.fromisoformat(now)
 
 
 def _ends_before(entry: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    if entry.get("expires_at") is None:
-        return False
-    return other.get("expires_at") is None or _moment(entry["expires_at"]) < _moment(other["expires_at"])
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.upper().replace(" ", "T"))
+    ends, last = entry.get("expires_at"), other.get("expires_at")
+    return ends is not None and (last is None or moment(ends) < moment(last))
 
 
 def _create(clients: AwsClients, arn: str, token: str, described: Mapping[str, Any]) -> None:

@@ -11,15 +11,20 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import re
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from api_handler.runtime_api import read_response
 from api_handler.sigv4 import authorization
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT_S = 3.0
 _TARGET = "secretsmanager.GetSecretValue"
@@ -53,7 +58,7 @@ async def read_secret(arn: str, environ: Mapping[str, str]) -> str:
         environ: the function's environment, of which ``possible`` is true.
 
     Raises:
-        OSError, EOFError, ValueError, TimeoutError: it could not be read this way.
+        OSError, EOFError, ValueError, KeyError, TimeoutError: it could not be read this way.
     """
     url = urlsplit(
         environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")
@@ -66,9 +71,7 @@ async def read_secret(arn: str, environ: Mapping[str, str]) -> str:
     head = "".join(f"{name}: {value}\r\n" for name, value in pairs)
     tls = None
     if url.scheme == "https":
-        import ssl
-
-        tls = ssl.create_default_context()
+        tls = _tls(environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR"))
     async with asyncio.timeout(TIMEOUT_S):
         port = url.port or (443 if tls else 80)
         reader, writer = await asyncio.open_connection(url.hostname, port, ssl=tls)
@@ -84,6 +87,18 @@ async def read_secret(arn: str, environ: Mapping[str, str]) -> str:
     if not isinstance(text, str):
         raise ValueError("the secret is no text")
     return text
+
+
+@functools.cache
+def _tls(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """How servers are checked; once, as reading all authorities takes some thirty milliseconds.
+
+    Args:
+        file, folder: where the authorities lie, as OpenSSL is told by the environment.
+    """
+    import ssl
+
+    return ssl.create_default_context()
 
 
 def signed(

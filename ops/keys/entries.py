@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api_handler.auth import parse_keys
+from api_handler.auth import moment, parse_keys
 from ops.errors import UsageError, did_you_mean
 
 Entry = dict[str, Any]
@@ -155,7 +155,7 @@ def rotate(
         UsageError: every generation has ended and no new end is given.
     """
     mine = [entry for entry in entries if entry["name"] == name]
-    living = [entry for entry in mine if alive(entry, now)]
+    living = [entry for entry in mine if ends_after(entry, now)]
     if not living and "expires_at" not in fields:
         raise UsageError(
             f"the key {name!r} ended at {mine[0]['expires_at']}: say when the new one ends, with "
@@ -181,7 +181,7 @@ def revoke(entries: Sequence[Entry], name: str, now: datetime, *, force: bool) -
         UsageError: no valid key would be left, and ``force`` is not set.
     """
     left = [entry for entry in entries if entry["name"] != name]
-    if not force and not any(alive(entry, now) for entry in left):
+    if not force and not any(ends_after(entry, now) for entry in left):
         raise UsageError(
             f"{name!r} is the last valid key: without it nobody can use the API. Add another one first "
             "(`keys add NAME`), or say --force"
@@ -189,20 +189,10 @@ def revoke(entries: Sequence[Entry], name: str, now: datetime, *, force: bool) -
     return left
 
 
-def alive(entry: Entry, now: datetime) -> bool:
-    """Whether the API accepts it at that time."""
-    return ends_after(entry, now)
-
-
 def ends_after(entry: Entry, when: datetime) -> bool:
     """Whether an entry ends later than that, or never."""
     end = entry.get("expires_at")
     return end is None or moment(end) > when
-
-
-def moment(text: str) -> datetime:
-    """An RFC 3339 time that ``parse_keys`` has accepted."""
-    return datetime.fromisoformat(text.upper().replace(" ", "T"))
 
 
 def stamp(when: datetime) -> str:
@@ -225,7 +215,7 @@ def described(entries: Sequence[Entry], now: datetime) -> list[dict[str, Any]]:
     for entry in entries:
         name = str(entry["name"])
         status = "expired"
-        if alive(entry, now):
+        if ends_after(entry, now):
             status = "previous" if name in seen else "active"
             seen.add(name)
         created = entry.get("created_at")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.errors import UsageError
-from ops.keys.entries import stamp
+from ops.keys.entries import moment, stamp
 
 LONGEST = timedelta(days=3650)
 """Beyond ten years a span is a typing error."""
@@ -46,7 +46,7 @@ def end(text: str, now: datetime) -> str | None:
         return None
     if _TIME.fullmatch(text):
         try:
-            when = datetime.fromisoformat(text.upper().replace(" ", "T")).astimezone(UTC)
+            when = moment(text).astimezone(UTC)
         except (ValueError, OverflowError):
             raise UsageError(f"--expires {text!r} is no time of the calendar") from None
     elif _SPAN.fullmatch(text):
