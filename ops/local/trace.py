@@ -8,8 +8,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.secret_headers import SECRET_HEADERS
+
 KEPT = 200
-SECRET = frozenset({"x-origin-verify", "x-api-key", "authorization", "cookie", "x-release-token"})
+SECRET = SECRET_HEADERS | {"x-origin-verify"}
 """Headers whose values are shown as dots (lower case)."""
 
 

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from ops.guardrails.facts import as_list, attached, get, identities, names, parsed, protects_data
 from ops.guardrails.model import WELL_ARCHITECTED, Violation, policy
 from ops.plan import Plan, PlannedResource
+from ops.secret_headers import SECRET_HEADERS
 
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-
-SECRET_HEADERS = frozenset({"authorization", "cookie", "x-api-key", "x-release-token", "x-standby-token"})
-"""Request headers whose value opens something: keys, sessions, the previews of a release and of a standby."""
 
 
 @policy(
