@@ -83,7 +83,7 @@ def _deploy_in_place(session: Session, reader: SiteReader, options: Options, beg
     from ops.deploy import in_place, in_place_plan
     from ops.deploy.context import counts
 
-    looked = session.early(lambda store: in_place_plan.look(store, lambda: reader.names().cuts))()
+    looked = session.early(lambda store: in_place_plan.look(store, lambda: reader.names().cuts))
     context, site = _begun(session, reader)
     assert looked is not None
     plan = in_place_plan.plan(

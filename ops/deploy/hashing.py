@@ -17,11 +17,12 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from ops.deploy.headers import Headers
 from ops.deploy.pool import for_each
 from ops.deploy.rules import printable
 from ops.deploy.secret_scan import VERSION, secrets_in
 from ops.deploy.shared_work import MOST_PIECES, in_processes
-from ops.deploy.store import FileBody, let_go, md5_of
+from ops.deploy.store import FileBody, ObjectStore, let_go, md5_of
 from ops.deploy.tree import SiteFile, Tree, stamp_of
 from ops.errors import OpsError
 
@@ -185,6 +186,24 @@ def open_unchanged(file: SiteFile) -> bytes | mmap.mmap | FileBody:
         raise FileChangedError(changed)
     # Asked once more by who sends it, after the bytes have been read for sending.
     return FileBody(file.source, file.size, file.md5, lambda: _still(file, changed))
+
+
+def md5_of_file(file: SiteFile) -> str:
+    """The MD5 of a file that was read before, in hex; raises as ``open_unchanged``."""
+    data = open_unchanged(file)
+    try:
+        return md5_of(data)
+    finally:
+        let_go(data)
+
+
+def put_file(store: ObjectStore, key: str, file: SiteFile, headers: Headers) -> str:
+    """Sends a file that was read before and gives its ETag; raises as ``open_unchanged`` and the store."""
+    data = open_unchanged(file)
+    try:
+        return store.put(key, data, headers)
+    finally:
+        let_go(data)
 
 
 def _still(file: SiteFile, changed: str) -> None:

@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
 from ops.deploy.context import BOOKKEEPING, Context, Step
-from ops.deploy.hashing import open_unchanged
+from ops.deploy.hashing import put_file
 from ops.deploy.in_place_plan import KEPT, PENDING_KEY, Plan, pending_paths
 from ops.deploy.manifest import Entry, Manifest
 from ops.deploy.marks import Lock
 from ops.deploy.pointer import LostRaceError, State
 from ops.deploy.pool import Task, for_each
 from ops.deploy.rules import is_hashed_asset, is_page
-from ops.deploy.store import ChangedError, StoreError, let_go
+from ops.deploy.store import ChangedError, StoreError
 from ops.deploy.ui import uninterrupted
 from ops.errors import OpsError
 
@@ -108,11 +108,7 @@ def _send(context: Context, found: Plan, steps: list[Step], what: str) -> None:
             if file is None:
                 etag = _restore(context, step, entry)
             else:
-                data = open_unchanged(file)
-                try:
-                    etag = context.store.put(step.path, data, entry.headers)
-                finally:
-                    let_go(data)
+                etag = put_file(context.store, step.path, file, entry.headers)
             found.target[step.path] = entry._replace(etag=etag)
             meter.add(step.size)
 

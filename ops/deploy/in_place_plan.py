@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ops.deploy import bookkeeping
 from ops.deploy.context import Context, Step
-from ops.deploy.hashing import open_unchanged
+from ops.deploy.hashing import md5_of_file
 from ops.deploy.invalidation import paths_for
 from ops.deploy.listing import present
 from ops.deploy.manifest import Entry, Manifest, of_tree
@@ -17,7 +17,7 @@ from ops.deploy.pointer import BucketPointer, State
 from ops.deploy.pool import Task, all_done, for_each
 from ops.deploy.reading import Site
 from ops.deploy.rules import OWN_PREFIXES, is_hashed_asset
-from ops.deploy.store import Listed, ObjectStore, let_go, md5_of
+from ops.deploy.store import Listed, ObjectStore
 from ops.deploy.tree import SiteFile, cuts, listed
 from ops.errors import OpsError, UsageError
 
@@ -194,7 +194,7 @@ def _step(path: str, entry: Entry, base: Manifest | None, row: Listed | None, fi
             if old.headers == entry.headers
             else Step(path, "headers", "other headers", entry.size)
         )
-    same = row.etag == entry.etag if entry.etag else file is not None and row.etag == _md5(file)
+    same = row.etag == entry.etag if entry.etag else file is not None and row.etag == md5_of_file(file)
     if not same:
         return Step(path, "upload", "changed in the bucket by someone else" if old else "changed", entry.size)
     return Step(path, "check", "", entry.size)
@@ -287,11 +287,3 @@ def pending_paths(store: ObjectStore) -> set[str]:
         return {str(path) for path in json.loads(note.data)["paths"]}
     except (ValueError, KeyError, TypeError):
         return set()
-
-
-def _md5(file: SiteFile) -> str:
-    data = open_unchanged(file)
-    try:
-        return md5_of(data)
-    finally:
-        let_go(data)

@@ -14,7 +14,7 @@ def present(store: ObjectStore, cuts: Sequence[str], *, threads: int = 16) -> di
 
     Args:
         store: the bucket.
-        cuts: where the ranges end (``Tree.cuts``): what is there need not be what was expected.
+        cuts: where the ranges end (``tree.cuts``): what is there need not be what was expected.
         threads: lists at once.
     """
     found: dict[str, Listed] = {}

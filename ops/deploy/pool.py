@@ -30,11 +30,6 @@ class Task(Generic[Result]):
         except BaseException as failure:
             self._failure = failure
 
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not."""
-        return not self._thread.is_alive()
-
     def wait(self, seconds: float | None = None) -> None:
         """Waits, for so long at most, and raises nothing."""
         self._thread.join(seconds)

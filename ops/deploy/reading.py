@@ -71,11 +71,6 @@ class SiteReader:
             # Threads only from here on: a fork copies one.
             self._site = Task(lambda: self._received(pipe))
 
-    @property
-    def done(self) -> bool:
-        """Whether ``result()`` gives the site without waiting."""
-        return bool(self._child) and self._site.done
-
     def names(self) -> Names:
         """What is known of the paths; there before the contents are read."""
         if not self._child:

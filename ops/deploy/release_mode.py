@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
 from ops.deploy.context import Context, Step
-from ops.deploy.hashing import open_unchanged
+from ops.deploy.hashing import open_unchanged, put_file
 from ops.deploy.health import UnhealthyError, probes_for
 from ops.deploy.manifest import Manifest, of_tree
 from ops.deploy.marks import Mark, wait_for_collection
@@ -147,12 +147,8 @@ class _Sender:
                 missing.append(file)
 
         def send(file: SiteFile) -> None:
-            data = open_unchanged(file)
-            try:
-                key = release_key(self._site.release, file)
-                self._plan.etags[file.path] = store.put(key, data, self._site.rules.headers_for(file.path))
-            finally:
-                let_go(data)
+            key = release_key(self._site.release, file)
+            self._plan.etags[file.path] = put_file(store, key, file, self._site.rules.headers_for(file.path))
 
         for_each(self._found, look, threads=16)
         for_each(missing, send, threads=16)
@@ -212,7 +208,7 @@ def put_error_page(context: Context, site: Site, active: Manifest | None) -> Non
     """
     file = site.files.get(ERROR_PAGE)
     if file is not None:
-        context.store.put(ERROR_PAGE, open_unchanged(file), site.rules.headers_for(ERROR_PAGE))
+        put_file(context.store, ERROR_PAGE, file, site.rules.headers_for(ERROR_PAGE))
     elif active and ERROR_PAGE in active.files:
         context.store.delete([ERROR_PAGE])
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from ops.deploy import bookkeeping
 from ops.deploy.context import Context, Step
-from ops.deploy.hashing import open_unchanged
+from ops.deploy.hashing import md5_of_file
 from ops.deploy.headers import Headers
 from ops.deploy.manifest import Entry, Manifest
 from ops.deploy.pointer import State
 from ops.deploy.pool import Task, all_done, for_each
 from ops.deploy.reading import Site
 from ops.deploy.rules import printable
-from ops.deploy.store import Head, ObjectStore, let_go, md5_of
+from ops.deploy.store import Head, ObjectStore
 from ops.deploy.tree import Names, SiteFile, listed
 from ops.errors import UsageError
 
@@ -217,8 +217,4 @@ def _same_content(file: SiteFile, store: ObjectStore) -> bool:
 
 
 def matches(file: SiteFile, etag: str) -> bool:
-    data = open_unchanged(file)
-    try:
-        return md5_of(data) == etag
-    finally:
-        let_go(data)
+    return md5_of_file(file) == etag

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -49,7 +48,6 @@ class Session:
         self.release_mode = options.mode != "in-place" and bool(self.target.kvs_arn)
         self._site_http = Http(timeout_s=15.0)
         self._real: S3Store | None = None
-        self._lock = threading.Lock()
         self._tasks: list[Task[Any]] = []
         self.checks_site = bool(self.target.site_url) and options.command != "releases"
         self.preflight = Preflight(
@@ -80,15 +78,14 @@ class Session:
         self._tasks.append(made := Task(call))
         return made
 
-    def early(self, call: Callable[[ObjectStore], Result]) -> Callable[[], Task[Result] | None]:
+    def early(self, call: Callable[[ObjectStore], Result]) -> Task[Result] | None:
         """Reads from the bucket while it is still asked whose it is and where; used is it only then.
 
         Args:
             call: reads; made again if the bucket turns out to be in another Region, or if it failed.
 
         Returns:
-            What waits until the bucket has answered and gives the reading; None when something is wrong
-            with the bucket.
+            The reading, begun, once the bucket has answered; None when something is wrong with the bucket.
         """
 
         def guess() -> tuple[str, Result] | None:
@@ -103,18 +100,15 @@ class Session:
 
         guessing = self.task(guess)
 
-        def sure() -> Task[Result] | None:
-            store = self.store()
-            if store is None:
-                return None
+        store = self.store()
+        if store is None:
+            return None
 
-            def read() -> Result:
-                guessed = guessing.result()
-                return guessed[1] if guessed and guessed[0] == self.aws.region else call(store)
+        def read() -> Result:
+            guessed = guessing.result()
+            return guessed[1] if guessed and guessed[0] == self.aws.region else call(store)
 
-            return self.task(read)
-
-        return sure
+        return self.task(read)
 
     def store(self) -> S3Store | None:
         """The bucket, once it is known whose it is and where; None when something is wrong with it.
@@ -126,10 +120,9 @@ class Session:
         answers = self.preflight.answers
         if answers.refused:
             return None
-        with self._lock:
-            if self._real is None:
-                self._real = S3Store(self.aws, self.target.bucket, owner=answers.account)
-            return self._real
+        if self._real is None:
+            self._real = S3Store(self.aws, self.target.bucket, owner=answers.account)
+        return self._real
 
     def context(self, answers: Answers) -> Context:
         """Store and pointer of the site."""
