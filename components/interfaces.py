@@ -109,7 +109,12 @@ class Route:
     @property
     def standby_id(self) -> str:
         """Id of the second origin within the distribution."""
-        return f"{self.origin_id}-standby"
+        return standby_of(self.origin_id)
+
+
+def standby_of(origin_id: str) -> str:
+    """Id of the second origin beside one."""
+    return f"{origin_id}-standby"
 
 
 @dataclass(frozen=True, kw_only=True)

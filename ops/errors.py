@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+INTERRUPTED = 130
+"""128 + SIGINT, what shells report for a program ended by Ctrl-C."""
+
 
 class OpsError(Exception):
     """Something was begun and failed, or something was found (exit code 1).

@@ -45,13 +45,14 @@ def effective_config(root: Path, stack: str, overrides: Mapping[str, str]) -> di
     require_stack(root, stack)
     name = project_name(root)
     config: dict[str, str] = {}
-    for key, entry in declarations(root).items():
+    declared = declarations(root)
+    for key, entry in declared.items():
         value = entry
         if isinstance(entry, Mapping):
             value = entry.get("value", entry.get("default"))
         if value is not None:
             config[key] = as_text(value)
-    own, _ = readable(_own(root, stack), declarations(root), root, stack)
+    own, _ = readable(own_config(root, stack), declared, root, stack)
     config.update({key: as_text(value) for key, value in own.items()})
     config.update({qualify(key, name): value for key, value in overrides.items()})
     return config
@@ -64,8 +65,9 @@ def encrypted_keys(root: Path, stack: str, overrides: Mapping[str, str]) -> tupl
         root, stack, overrides: as for ``effective_config``; an override needs no placeholder.
     """
     require_stack(root, stack)
-    over = {qualify(key, project_name(root)) for key in overrides}
-    own = {key: value for key, value in _own(root, stack).items() if key not in over}
+    name = project_name(root)
+    over = {qualify(key, name) for key in overrides}
+    own = {key: value for key, value in own_config(root, stack).items() if key not in over}
     return readable(own, declarations(root), root, stack)[1]
 
 
@@ -76,13 +78,27 @@ def declarations(root: Path) -> dict[str, Any]:
     return {qualify(key, name): entry for key, entry in (project.get("config") or {}).items()}
 
 
-def _own(root: Path, stack: str) -> dict[str, Any]:
-    """The configuration of the stack file itself."""
+def own_config(root: Path, stack: str) -> dict[str, Any]:
+    """``namespace:key`` to value of the stack file itself.
+
+    Raises:
+        UsageError: the file is no YAML, or its ``config`` no mapping.
+    """
     config = read_mapping(root / f"Pulumi.{stack}.yaml").get("config") or {}
     if not isinstance(config, Mapping):
         raise UsageError(f"Pulumi.{stack}.yaml: `config` must be a mapping of keys to values")
     name = project_name(root)
     return {qualify(str(key), name): value for key, value in config.items()}
+
+
+def secret_prefix(config: Mapping[str, str], stack: str) -> str:
+    """What the names of the stack's secrets begin with.
+
+    Args:
+        config: as ``effective_config`` gives it.
+        stack: its stack.
+    """
+    return config.get("orchestrator:secretPrefix", "") or f"orchestrator/{stack}"
 
 
 def require_stack(root: Path, stack: str) -> None:

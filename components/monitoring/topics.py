@@ -11,6 +11,7 @@ from pulumi_aws import kms, sns
 from components.component import Component, protection
 from components.monitoring.args import MonitoringArgs
 from components.monitoring.policies import EDGE_REGION, edge_key_policy, publishers, topic_policy
+from components.topic_publishers import Publisher
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Channel:
 
     arn: pulumi.Output[str]
     policy: sns.TopicPolicy
+
+
+def _publishers(args: MonitoringArgs, region: str) -> tuple[Publisher, ...]:
+    """Who publishes to the topic of a Region, and uses the key under it."""
+    return publishers(region, args.region, events=args.has_events, anomalies=args.cost_anomaly_monitor)
 
 
 def make_topic(
@@ -50,7 +56,7 @@ def make_topic(
         tags=args.tags,
         opts=component.child(part),
     )
-    who = publishers(region, args.region, events=args.has_events, anomalies=args.cost_anomaly_monitor)
+    who = _publishers(args, region)
 
     def policy(known: list[str]) -> str:
         return json.dumps(topic_policy(known[0], who, account_id=known[1], region=region, prefix=args.prefix))
@@ -76,7 +82,7 @@ def make_topic(
 
 def make_edge_key(component: Component, name: str, args: MonitoringArgs) -> kms.Key:
     """The customer-managed key of the topic in us-east-1: keys do not cross Regions."""
-    who = publishers(EDGE_REGION, args.region, events=args.has_events, anomalies=args.cost_anomaly_monitor)
+    who = _publishers(args, EDGE_REGION)
     key = kms.Key(
         f"{name}-edge-key",
         description=f"{args.project} {args.stack}: the alarm topic in {EDGE_REGION}",

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from ops.cli.registry import Command, available
-from ops.errors import OpsError, UsageError, did_you_mean
+from ops.errors import INTERRUPTED, OpsError, UsageError, did_you_mean
 
 PROG = "python -m ops"
-INTERRUPTED = 130
-"""128 + SIGINT, what shells report for a program ended by Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,10 +14,8 @@ from ops.cost import estimate, load_prices, load_usage, report
 from ops.cost.bedrock import models
 from ops.cost.compare import compare
 from ops.cost.prices import Usage
-from ops.encrypted import told
 from ops.errors import OpsError, UsageError
 from ops.plan import Plan
-from ops.stackfiles import encrypted_keys
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,13 +52,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="plain data on stdout")
 
 
+def warn_encrypted(stack: str, overrides: Mapping[str, str]) -> None:
+    """Says which values an estimate or a picture of the stack has placeholders for."""
+    from ops.encrypted import told
+    from ops.stackfiles import encrypted_keys
+
+    hidden = told(encrypted_keys(ROOT, stack, overrides))
+    if hidden:
+        console.warn(hidden)
+
+
 def run(args: argparse.Namespace) -> int:
     """Prints the estimate; 1 when a planned type has no price, for the figures are then too low."""
     profiles = load_usage(args.usage)
     overrides = _overrides(args.overrides)
-    hidden = told(encrypted_keys(ROOT, args.stack, overrides))
-    if hidden:
-        console.warn(hidden)
+    warn_encrypted(args.stack, overrides)
     if args.compare:
         return _compare(args, profiles, overrides)
     plan = planned(args.stack, overrides)

@@ -15,7 +15,7 @@ from ops.deploy.options import Options, as_message, read_options
 from ops.deploy.options import add_arguments as add_command_arguments
 from ops.deploy.runlog import RunLog
 from ops.deploy.ui import Ui, terminate_as_interrupt
-from ops.errors import OpsError, UsageError
+from ops.errors import INTERRUPTED, OpsError, UsageError
 
 NAMES = ("deploy", "releases", "rollback")
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         log.write("failed", message=failure.message, exit_code=code)
         raise
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
         log.write("interrupted")
         raise
     except BaseException as failure:

@@ -50,17 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws the stack."""
-    from ops.console import say, warn
-    from ops.cost.cli import planned
-    from ops.encrypted import told
-    from ops.engine.paths import ROOT
+    from ops.console import say
+    from ops.cost.cli import planned, warn_encrypted
     from ops.engine.scratch import parse_overrides
-    from ops.stackfiles import encrypted_keys
 
     overrides = parse_overrides(args.overrides)
-    hidden = told(encrypted_keys(ROOT, args.stack, overrides))
-    if hidden:
-        warn(hidden)
+    warn_encrypted(args.stack, overrides)
     content = svg(planned(args.stack, overrides))
     if args.output is None:
         sys.stdout.write(content)

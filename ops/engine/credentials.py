@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ops.errors import UsageError
-from ops.stackfiles import read_mapping
 
 _IMDS = "http://169.254.169.254/latest"
 _IMDS_TIMEOUT_S = 0.5
@@ -79,6 +78,8 @@ def pulumi_backend(root: Path, environment: Mapping[str, str] | None = None) -> 
     if env.get("PULUMI_BACKEND_URL"):
         return env["PULUMI_BACKEND_URL"]
     with contextlib.suppress(UsageError, AttributeError):
+        from ops.stackfiles import read_mapping
+
         url = (read_mapping(root / "Pulumi.yaml").get("backend") or {}).get("url")
         if url:
             return str(url)

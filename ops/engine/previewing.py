@@ -123,8 +123,8 @@ def plan(stack: str, overrides: Mapping[str, str], *, offline: bool, root: Path)
     if failure is not None and (outcome.error is None or failure.configuration):
         # The settings' own message lists all problems; the engine stops at the first.
         kind = UsageError if failure.configuration else OpsError
-        given = f"Given with --set for this run: {', '.join(sorted(overrides))}." if overrides else ""
-        given = given if failure.configuration else ""
+        told_of = failure.configuration and overrides
+        given = f"Given with --set for this run: {', '.join(sorted(overrides))}." if told_of else ""
         outcome.error = kind("\n".join(filter(None, [str(failure), told(outcome.hidden), given])))
     return outcome
 

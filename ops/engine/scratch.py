@@ -12,7 +12,7 @@ import yaml
 
 from ops.encrypted import readable
 from ops.errors import UsageError
-from ops.stackfiles import declarations, project_name, qualify, read_mapping, require_stack
+from ops.stackfiles import declarations, own_config, qualify, read_mapping, require_stack
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _KEYS_OF_THE_BACKEND = ("encryptionsalt", "secretsprovider", "encryptedkey", "environment")
@@ -53,12 +53,11 @@ def prepare(
     settings = read_mapping(root / f"Pulumi.{stack}.yaml")
     config = dict(settings.get("config") or {})
     hidden: tuple[str, ...] = ()
-    over = typed_overrides(project, project_name(root), overrides)
+    over = typed_overrides(project, str(project.get("name", "")), overrides)
     if own_backend:
         project.pop("backend", None)
         settings = {key: value for key, value in settings.items() if key not in _KEYS_OF_THE_BACKEND}
-        named = {qualify(str(key), project_name(root)): value for key, value in config.items()}
-        config = {key: value for key, value in named.items() if key not in over}
+        config = {key: value for key, value in own_config(root, stack).items() if key not in over}
         config, hidden = readable(config, declarations(root), root, stack)
     config.update(over)
     # Relative paths of the program keep meaning the project's folder.
@@ -101,7 +100,7 @@ def typed_overrides(project: Mapping[str, Any], name: str, overrides: Mapping[st
         bare = key.removeprefix(f"{name}:")
         entry = declared.get(bare)
         kind = entry.get("type", "string") if isinstance(entry, Mapping) else "string"
-        result[key if ":" in key else f"{name}:{key}"] = _typed(kind, text)
+        result[qualify(key, name)] = _typed(kind, text)
     return result
 
 

@@ -100,12 +100,12 @@ def vault_of(args: argparse.Namespace) -> Vault:
     Raises:
         UsageError: no such stack or profile, no credentials, an endpoint that is no URL.
     """
-    from ops.stackfiles import effective_config
+    from ops.stackfiles import effective_config, secret_prefix
 
     config = effective_config(ROOT, args.stack, {})
     if not args.profile and not aws_credentials():
         raise UsageError(no_credentials("not in the environment, no profile in ~/.aws, no role"))
-    prefix = config.get("orchestrator:secretPrefix", "") or f"orchestrator/{args.stack}"
+    prefix = secret_prefix(config, args.stack)
     return Vault(_client(args, config), f"{prefix}/api-key", stack=args.stack)
 
 

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ops.errors import OpsError
+from ops.errors import INTERRUPTED, OpsError
 from ops.keys import entries as keys
 from ops.keys.entries import Entry
 from ops.keys.refusals import code_of, told
@@ -31,9 +31,6 @@ on a version, and a secret has room for 20 labels (Secrets Manager User Guide, q
 
 ATTEMPTS = 8
 """Changes of others that one run meets before it gives up."""
-
-INTERRUPTED = 130
-"""128 + SIGINT, as ``ops.cli.app`` has it."""
 
 READ_BACK_S = 5.0
 """How long a change may take to be seen: the service does not promise that a read follows a write."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.interfaces import Route
+from components.interfaces import Route, standby_of
 from components.static_site.behaviors import route_behaviors, route_origins
 
 
@@ -65,6 +65,6 @@ def own_ids(inputs: Mapping[str, Any], routes: Sequence[Route]) -> list[Route]:
 def free_id(wanted: str, taken: set[str], stands_by: bool = False) -> str:
     """``wanted``, or with a number when the distribution has an origin of that name, or of its standby's."""
     number, name = 2, wanted
-    while name in taken or (stands_by and f"{name}-standby" in taken):
+    while name in taken or (stands_by and standby_of(name) in taken):
         name, number = f"{wanted}-{number}", number + 1
     return name

@@ -28,7 +28,7 @@ def api_key(s: Snapshot) -> Iterator[Found]:
             resource=f"{s.request.secret_prefix}/api-key",
             evidence="no secret of this name",
             mend="The stack makes it with one random key; give names to more with `ops keys add`.",
-            command=f"python -m ops up --stack {s.request.stack or 'dev'}",
+            command=f"python -m ops up --stack {s.request.into}",
             monthly_usd=0.4,
             cost="0.40 USD a secret and month",
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from ops import stackfiles
 from ops.cli import main
 from ops.cost import cli
 from tests.ops.cost.plans import plan, res
@@ -102,7 +103,7 @@ def test_a_wrong_usage_file_is_a_usage_error(capsys: pytest.CaptureFixture[str])
 def test_values_that_could_not_be_read_are_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(cli, "encrypted_keys", lambda root, stack, overrides: ("vendor:token",))
+    monkeypatch.setattr(stackfiles, "encrypted_keys", lambda root, stack, overrides: ("vendor:token",))
     assert main(["cost", "--json"]) == 0
     shown = capsys.readouterr()
     json.loads(shown.out)
