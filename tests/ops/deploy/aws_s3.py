@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from email.utils import format_datetime
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
@@ -14,13 +15,13 @@ from tests.ops.deploy.aws_world import Call, Fault, Stored, World, error, iso, k
 Answer = tuple[int, bytes, dict[str, str]]
 
 
-class S3Operations:
+class S3Operations(ABC):
     """One method an operation; each gives status, body and headers."""
 
     @property
+    @abstractmethod
     def world(self) -> World:
         """The state."""
-        raise NotImplementedError
 
     def _refused(self, call: Call) -> Answer | None:
         world = self.world
