@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -77,6 +78,8 @@ async def serve_forever(api: RuntimeApi, app: App, warming: Warming | None = Non
                 await warming.done()
     except RuntimeGone:
         return
+    finally:
+        api.close()
 
 
 class Warming(threading.Thread):
@@ -158,10 +161,12 @@ async def _work(event: dict[str, Any], invocation: Invocation, api: RuntimeApi, 
         app.services.log.failure("run_failed", error, run_id=run_id)
         await api.error(invocation.request_id, "Runtime.RunFailed", type(error).__name__)
         return
-    answer = api.answer(invocation.request_id)
-    await answer.start("application/json")
-    await answer.write(dumps({"run_id": run_id, "status": status}))
-    await answer.finish()
+    # The run is stored: an answer that the Runtime API does not take any more changes nothing.
+    with contextlib.suppress(OSError):
+        answer = api.answer(invocation.request_id)
+        await answer.start("application/json")
+        await answer.write(dumps({"run_id": run_id, "status": status}))
+        await answer.finish()
 
 
 class _HttpAnswer:

@@ -59,16 +59,16 @@ class RuntimeApi:
             status, headers, body = await self._ask_next()
         except (OSError, EOFError, ValueError):
             # Once more on a new connection: the kept one may have been closed meanwhile.
-            self._hang_up()
+            self.close()
             try:
                 status, headers, body = await self._ask_next()
             except (OSError, EOFError, ValueError) as error:
-                self._hang_up()
+                self.close()
                 raise RuntimeGone from error
         if status != 200:
             raise RuntimeGone(f"status {status}")
         if headers.get("connection", "").lower() == "close":
-            self._hang_up()
+            self.close()
         deadline = headers.get("lambda-runtime-deadline-ms", "")
         return Invocation(
             request_id=headers.get("lambda-runtime-aws-request-id", ""),
@@ -77,7 +77,8 @@ class RuntimeApi:
             body=body,
         )
 
-    def _hang_up(self) -> None:
+    def close(self) -> None:
+        """Close the connection that is kept for the next invocation."""
         if self._next is not None:
             self._next[1].close()
             self._next = None
@@ -110,9 +111,11 @@ class RuntimeApi:
         )
         with contextlib.suppress(OSError, EOFError, ValueError):
             reader, writer = await asyncio.open_connection(self._host, self._port)
-            writer.write(head.encode() + body)
-            await read_response(reader)
-            writer.close()
+            try:
+                writer.write(head.encode() + body)
+                await read_response(reader)
+            finally:
+                writer.close()
 
 
 class AnswerStream:

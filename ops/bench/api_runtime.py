@@ -48,8 +48,10 @@ class LocalRuntime:
         assert self._ready.wait(5)
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        """Go away, as at the end of an environment; a second time does nothing."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
 
     def invoke(self, event: Any) -> Invoked:
         invoked = Invoked(next(self._numbers), event, self.seconds)
@@ -64,6 +66,8 @@ class LocalRuntime:
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        # One that was being accepted has its task only after a round of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0.02))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()

@@ -232,10 +232,11 @@ class LambdaApi(Api):
         settings = settings_of({**environ, "AWS_LAMBDA_FUNCTION_NAME": "api", "WORKER_QUALIFIER": "live"})
         self.all_services = [build_services(settings, log=log, clients=CLIENTS) for _ in range(environments)]
         self.services = self.all_services[0]
+        self._threads: list[threading.Thread] = []
         for services in self.all_services:
             services.clients = _Invoking(services.clients, self.runtime)  # type: ignore[assignment]
-            thread = threading.Thread(target=self._environment, args=(services,), daemon=True)
-            thread.start()
+            self._threads.append(threading.Thread(target=self._environment, args=(services,), daemon=True))
+            self._threads[-1].start()
 
     def _environment(self, services: Services) -> None:
         api = RuntimeApi(f"127.0.0.1:{self.runtime.port}")
@@ -243,6 +244,9 @@ class LambdaApi(Api):
 
     def close(self) -> None:
         self.runtime.stop()
+        for thread in self._threads:
+            thread.join(10)
+            assert not thread.is_alive(), "an environment does not end with its Runtime API"
         for services in self.all_services:
             services.close()
 

@@ -22,8 +22,8 @@ import botocore
 import pytest
 
 from api_handler import lambda_runtime
-from api_handler.lambda_events import NotHttp, to_scope
-from api_handler.runtime_api import Invocation, RuntimeGone
+from api_handler.lambda_events import WORKER_EVENT, NotHttp, to_scope
+from api_handler.runtime_api import Invocation, RuntimeApi, RuntimeGone
 from ops.bench.api_bedrock import LocalBedrock, text_reply
 from ops.bench.api_runtime import Invoked, LocalRuntime
 from tests.api_handler.running import MODEL, LambdaApi, _LambdaStream
@@ -223,6 +223,41 @@ def test_a_run_that_is_cancelled_before_anybody_works_on_it(
     assert lambda_api.get(f"/runs/{run_id}").json["status"] == "cancelled"
 
 
+def test_a_run_whose_answer_the_runtime_api_does_not_take_ends_nothing(runtime: LocalRuntime) -> None:
+    """The run is stored by then, and no connection is left open (an open one is an error of its own)."""
+    worked = []
+
+    async def work(*run: Any) -> str:
+        worked.append(run[:2])
+        await asyncio.to_thread(runtime.stop)
+        return "completed"
+
+    services = types.SimpleNamespace(log=None, worker=types.SimpleNamespace(work=work))
+    app: Any = types.SimpleNamespace(services=services)
+    api = RuntimeApi(f"127.0.0.1:{runtime.port}")
+    runtime.invoke({"source": WORKER_EVENT, "owner": "a", "run_id": "r"})
+    asyncio.run(lambda_runtime.serve_forever(api, app))
+    assert worked == [("a", "r")]
+    gc.collect()
+
+
+def test_an_error_that_the_runtime_api_does_not_answer_leaves_no_connection_open() -> None:
+    asked = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.close()
+
+    async def report() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            api = RuntimeApi(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await api.error("id", "Runtime.Failed", "x")
+
+    asyncio.run(report())
+    assert asked == [b"POST /2018-06-01/runtime/invocation/id/error HTTP/1.1\r\n"]
+    gc.collect()
+
+
 def test_the_web_adapter_s_way(tmp_path: Path) -> None:
     """The fallback: the handler script serves HTTP on the adapter's port, in the artifact's layout."""
     (tmp_path / "api_handler").symlink_to(Path("api_handler").resolve())
@@ -348,6 +383,9 @@ class Events:
     async def error(self, *_: str) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("method", "waits"), [("GET", True), ("HEAD", True), ("OPTIONS", True), ("POST", False)]
@@ -375,7 +413,7 @@ def test_warming_holds_still_while_a_get_is_answered_and_ends_before_the_next_ev
     app: Any = types.SimpleNamespace(services=lambda_api.services)
     api: Any = types.SimpleNamespace(answer=lambda _: types.SimpleNamespace(started=False))
     events = Counted(told, told)
-    api.next, api.error = events.next, events.error
+    api.next, api.error, api.close = events.next, events.error, events.close
     warming.go_on()
     asyncio.run(lambda_runtime.serve_forever(api, app, warming))
     if waits:
@@ -419,6 +457,9 @@ def test_a_start_ahead_of_time_warms_before_it_asks_for_events(
         async def next(self) -> Invocation:
             seen.append(len(steps.taken))
             raise RuntimeGone
+
+        def close(self) -> None:
+            pass
 
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
