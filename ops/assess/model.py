@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -182,6 +181,7 @@ class Found:
         evidence: the value that was seen.
         mend: what to do, one sentence.
         command: shell command that does it, or "".
+        upgrades: ``ops adopt --upgrade`` names that do it, in this order; they make the command then.
         setting: ``key value`` of the stack's configuration that does it, or "".
         monthly_usd: what the mend costs a month at rest; None: it depends, see ``cost``.
         cost: words on the cost, or "".
@@ -192,6 +192,7 @@ class Found:
     evidence: str
     mend: str
     command: str = ""
+    upgrades: tuple[str, ...] = ()
     setting: str = ""
     monthly_usd: float | None = 0.0
     cost: str = ""
@@ -331,17 +332,17 @@ def _finding(one: Check, found: Found, request: Request) -> Finding:
         why=one.why,
         source=one.source,
         mend=found.mend,
-        command=found.command or _upgrade(found.mend, request),
+        command=found.command or _adopt(found.upgrades, request),
         setting=found.setting,
         monthly_usd=found.monthly_usd,
         cost=found.cost,
     )
 
 
-def _upgrade(mend: str, request: Request) -> str:
-    """The whole command for the upgrades a mend names, ready to be typed; "": it names none."""
-    asked = re.findall(r"--upgrade [a-z0-9-]+", mend)
-    if not asked:
+def _adopt(upgrades: tuple[str, ...], request: Request) -> str:
+    """The whole command for these upgrades, ready to be typed; "": there are none."""
+    if not upgrades:
         return ""
     site = [f"--distribution-id {request.distribution_id}"] if request.distribution_id else []
+    asked = [f"--upgrade {name}" for name in upgrades]
     return " ".join(("python -m ops adopt --stack", request.into, *site, *asked))

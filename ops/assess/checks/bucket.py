@@ -145,14 +145,18 @@ def website_endpoint(s: Snapshot) -> Iterator[Found]:
     used = bool(origin) and is_website_endpoint(origin["DomainName"])
     document = website.get("IndexDocument", {}).get("Suffix", "a redirect")
     mend = "Nothing uses it: switch it off."
-    command = f"aws s3api delete-bucket-website --bucket {name}"
     if used:
         mend = (
-            "Move the distribution to the bucket's REST endpoint with an origin access control "
-            "(`ops adopt --upgrade edge-function --upgrade oac`); the edge function gives the folder's index."
+            "Move the distribution to the bucket's REST endpoint with an origin access control; the edge "
+            "function gives the folder's index."
         )
-        command = ""
-    yield Found(resource=name, evidence=f"website hosting is on: {document}", mend=mend, command=command)
+    yield Found(
+        resource=name,
+        evidence=f"website hosting is on: {document}",
+        mend=mend,
+        command="" if used else f"aws s3api delete-bucket-website --bucket {name}",
+        upgrades=("edge-function", "oac") if used else (),
+    )
 
 
 @check(

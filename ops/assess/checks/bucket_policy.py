@@ -34,8 +34,8 @@ def policy_public(s: Snapshot) -> Iterator[Found]:
                 resource=s["bucket"]["Name"],
                 evidence=f"{_label(statement, number)} allows {', '.join(actions(statement))} to everyone"
                 + (f" under {sorted(conditions)}" if conditions else ""),
-                mend="Let CloudFront read through an origin access control, then remove the statement "
-                "(`ops adopt --upgrade oac`).",
+                mend="Let CloudFront read through an origin access control, then remove the statement.",
+                upgrades=("oac",),
                 # A condition on addresses or a referer keeps some out, and is easily met or forged.
                 severity="medium" if conditions else None,
             )

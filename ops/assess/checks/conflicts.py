@@ -29,8 +29,9 @@ def error_pages(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=f"{s['distribution']['Id']} error {rule['ErrorCode']}",
             evidence=f"{rule['ErrorCode']} becomes {rule['ResponseCode']} {rule['ResponsePagePath']}",
-            mend="Move the page choice to the edge function first, then drop the rule "
-            "(`ops adopt --upgrade edge-function --upgrade error-pages`); the API's path comes after that.",
+            mend="Move the page choice to the edge function first, then drop the rule; the API's path comes "
+            "after that.",
+            upgrades=("edge-function", "error-pages"),
         )
 
 

@@ -90,7 +90,8 @@ def viewer_http(s: Snapshot) -> Iterator[Found]:
             yield Found(
                 resource=f"{s['distribution']['Id']} behavior {pattern}",
                 evidence="ViewerProtocolPolicy allow-all",
-                mend="Set redirect-to-https (`ops adopt --upgrade https`).",
+                mend="Set redirect-to-https.",
+                upgrades=("https",),
             )
 
 
@@ -110,7 +111,8 @@ def tls_floor(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence=f"MinimumProtocolVersion {floor}",
-            mend="Raise it to TLSv1.2_2021 (`ops adopt --upgrade tls`).",
+            mend="Raise it to TLSv1.2_2021.",
+            upgrades=("tls",),
         )
 
 
@@ -151,7 +153,8 @@ def http_version(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence=f"HttpVersion {version}",
-            mend="Set http2and3 (`ops adopt --upgrade http3`).",
+            mend="Set http2and3.",
+            upgrades=("http3",),
         )
 
 
@@ -169,7 +172,8 @@ def ipv6(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence="IsIPV6Enabled is false",
-            mend="Enable it together with AAAA records (`ops adopt --upgrade ipv6`).",
+            mend="Enable it together with AAAA records.",
+            upgrades=("ipv6",),
         )
 
 
@@ -187,7 +191,8 @@ def logging(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence="neither standard logging nor a delivery source",
-            mend="Deliver access logs (v2) to a private bucket (`ops adopt --upgrade logging`).",
+            mend="Deliver access logs (v2) to a private bucket.",
+            upgrades=("logging",),
             monthly_usd=None,
             cost="storage only: about 0.023 USD per GB and month",
         )
@@ -233,7 +238,8 @@ def headers(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=f"{s['distribution']['Id']} behavior *",
             evidence="no response headers policy and no function on responses",
-            mend="Attach a policy; adopting adds one if you ask (`ops adopt --upgrade headers`).",
+            mend="Attach a policy; adopting adds one if you ask.",
+            upgrades=("headers",),
         )
 
 
@@ -251,7 +257,8 @@ def compress(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=f"{s['distribution']['Id']} behavior *",
             evidence="Compress is false",
-            mend="Enable it (`ops adopt --upgrade compress`).",
+            mend="Enable it.",
+            upgrades=("compress",),
         )
 
 
@@ -270,7 +277,8 @@ def legacy_cache(s: Snapshot) -> Iterator[Found]:
             yield Found(
                 resource=f"{s['distribution']['Id']} behavior {pattern}",
                 evidence="ForwardedValues instead of a cache policy",
-                mend="Move to a cache policy with the same key (`ops adopt --upgrade cache-policies`).",
+                mend="Move to a cache policy with the same key.",
+                upgrades=("cache-policies",),
             )
 
 
@@ -297,7 +305,8 @@ def root_object(s: Snapshot) -> Iterator[Found]:
         yield Found(
             resource=s["distribution"]["Id"],
             evidence="no DefaultRootObject and no function on requests",
-            mend="Set index.html.",
+            mend="Set index.html, or let the edge function give every folder its index.",
+            upgrades=("edge-function",),
         )
 
 

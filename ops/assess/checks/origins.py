@@ -38,8 +38,8 @@ def unguarded(s: Snapshot) -> Iterator[Found]:
             yield Found(
                 resource=_label(s, origin),
                 evidence=f"{origin['DomainName']} without OriginAccessControlId and OriginAccessIdentity",
-                mend="Give it an origin access control and a bucket policy for it (`ops adopt --upgrade "
-                "oac`).",
+                mend="Give it an origin access control and a bucket policy for it.",
+                upgrades=("oac",),
             )
 
 
@@ -60,8 +60,8 @@ def identity(s: Snapshot) -> Iterator[Found]:
                 resource=_label(s, origin),
                 evidence=found,
                 mend="Move to an origin access control: the policy first lets both in, then the origin "
-                "changes "
-                "(`ops adopt --upgrade oac`).",
+                "changes.",
+                upgrades=("oac",),
             )
 
 
@@ -80,8 +80,8 @@ def website(s: Snapshot) -> Iterator[Found]:
                 resource=_label(s, origin),
                 evidence=origin["DomainName"],
                 mend="Move to the REST endpoint with an origin access control; directory index and "
-                "redirects go "
-                "to the edge function (`ops adopt --upgrade edge-function --upgrade oac`).",
+                "redirects go to the edge function.",
+                upgrades=("edge-function", "oac"),
             )
 
 
