@@ -152,7 +152,8 @@ class LocalBedrock:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the server does not end"
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -163,6 +164,8 @@ class LocalBedrock:
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        # One that was being accepted has its task only after a round of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0.02))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()

@@ -51,7 +51,8 @@ class LocalRuntime:
         """Go away, as at the end of an environment; a second time does nothing."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(30)
+            assert not self._thread.is_alive(), "the server does not end"
 
     def invoke(self, event: Any) -> Invoked:
         invoked = Invoked(next(self._numbers), event, self.seconds)

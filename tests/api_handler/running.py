@@ -22,6 +22,7 @@ from api_handler.server import Server
 from api_handler.services import Services, build_services
 from api_handler.settings import load_settings
 from ops.bench.api_runtime import Invoked, LocalRuntime
+from tests.timing import PATIENCE_S
 
 BASE = "/api/v1"
 KEYS = [{"name": f"team-{number}", "key": f"secret-{number}"} for number in range(600)]
@@ -126,7 +127,7 @@ class Api(ABC):
             "POST", BASE + path, body, self.headers({"Content-Type": "application/json", **accept}, key)
         )
 
-    def finished(self, run_id: str, *, key: str | None = "", seconds: float = 5) -> dict[str, Any]:
+    def finished(self, run_id: str, *, key: str | None = "", seconds: float = PATIENCE_S) -> dict[str, Any]:
         """A run once it is finished."""
         ends = time.monotonic() + seconds
         while True:
@@ -163,7 +164,7 @@ class HttpApi(Api):
         self.server = Server(self.app, "127.0.0.1", 0, log)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE_S
         while not (told := [line for line in list(self.lines) if line["event"] == "listening"]):
             assert time.monotonic() < ends
             time.sleep(0.005)
@@ -176,7 +177,8 @@ class HttpApi(Api):
 
     def close(self) -> None:
         self.server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "the server does not end"
         self.services.close()
 
     def connection(self) -> http.client.HTTPConnection:
@@ -245,7 +247,7 @@ class LambdaApi(Api):
     def close(self) -> None:
         self.runtime.stop()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive(), "an environment does not end with its Runtime API"
         for services in self.all_services:
             services.close()

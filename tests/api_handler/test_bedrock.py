@@ -20,7 +20,7 @@ from api_handler.model import ModelCall, ModelError
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import CLIENTS
 from tests.api_handler.test_faults import endless
-from tests.api_handler.test_runs import until
+from tests.timing import until
 
 CALL = ModelCall(
     model="amazon.nova-lite-v1:0",

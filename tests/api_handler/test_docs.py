@@ -27,7 +27,7 @@ from api_handler.registry import load_registry
 from api_handler.tools import builtin
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import HttpApi
-from tests.api_handler.test_runs import until
+from tests.timing import until
 
 PAGE = Path("docs/chatbot.md").read_text()
 FILES = {

@@ -21,7 +21,7 @@ from api_handler import server as server_module
 from api_handler import sse as sse_module
 from ops.bench.api_bedrock import LocalBedrock, event_frame, text_reply
 from tests.api_handler.running import MODEL, Api, HttpApi
-from tests.api_handler.test_runs import until
+from tests.timing import until
 
 BODY = {"task": "secret prompt words", "agent_ids": ["assistant"]}
 START = ("event", "messageStart", {"role": "assistant"})

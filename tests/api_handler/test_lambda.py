@@ -28,7 +28,7 @@ from ops.bench.api_bedrock import LocalBedrock, text_reply
 from ops.bench.api_runtime import Invoked, LocalRuntime
 from tests.api_handler.running import MODEL, LambdaApi, _LambdaStream
 from tests.api_handler.test_faults import BODY, START, WORD
-from tests.api_handler.test_runs import until
+from tests.timing import until
 
 EVENTS = Path(__file__).parent / "events"
 

@@ -13,7 +13,7 @@ import pytest
 
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import Api, HttpApi
-from tests.api_handler.test_runs import until
+from tests.timing import until
 
 Make = Callable[..., HttpApi]
 CHAT = {"PUBLIC_CHAT": '{"origins": ["https://www.example.com"]}'}

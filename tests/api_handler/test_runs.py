@@ -14,18 +14,10 @@ from api_handler import runs as runs_module
 from api_handler import worker as worker_module
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import KEYS, Api, HttpApi, fresh_key
+from tests.timing import until
 
 POSTED = {"run_id", "status", "goal", "agent_profile_id", "created_at", "message"}
 SHOWN = POSTED | {"answer", "error", "steps", "tool_calls", "usage", "updated_at", "stop_reason"}
-
-
-def until(condition: Callable[[], Any], seconds: float = 3.0) -> Any:
-    """Wait for something to become true."""
-    ends = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.005)
-    return value
 
 
 def slow(text: str = "word " * 200, gap_s: float = 0.02) -> Callable[[Any, int], Iterator[Any]]:
