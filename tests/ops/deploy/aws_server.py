@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ops.deploy.rules import is_hashed_asset
 from tests.ops.deploy.aws_s3 import S3Operations
 from tests.ops.deploy.aws_world import FUNCTION, Call, Fault, World, error
+from tests.timing import until
 
 
 class AwsServer:
@@ -50,11 +51,35 @@ class AwsServer:
             server.shutdown()
             server.server_close()
 
+    def settle(self) -> None:
+        """Waits until all is done that clients which are gone by now have asked for."""
+        # Connections are taken up in their order: when this one is, all that were before it have been.
+        with socket.create_connection(("127.0.0.1", self._api.server_port)) as last:
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)
+        until(lambda: self._api.open == 0)
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     world: World
+    open = 0
+    """Connections that are being served."""
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Counted before its thread begins."""
+        with self.world.lock:
+            self.open += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.world.lock:
+                self.open -= 1
 
     def handleerror(self, request: Any, client_address: Any) -> None:
         """A client that is killed leaves its connections: no news here."""

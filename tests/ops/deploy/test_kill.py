@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import signal
+import subprocess
 import threading
 import time
 import urllib.error
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.ops.deploy.aws_server import AwsServer
+from tests.ops.deploy.aws_world import Call
 from tests.ops.deploy.conftest import IN_PLACE, RELEASE, live_release, start, write
+from tests.timing import PATIENCE_S, until
 
 PAGES = 12
 
@@ -63,7 +66,7 @@ class Visitor:
         self.loads += 1
 
     def _get(self, path: str) -> str:
-        with urllib.request.urlopen(self._url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self._url + path, timeout=PATIENCE_S) as answer:
             return answer.read().decode()
 
     def close(self) -> None:
@@ -72,12 +75,54 @@ class Visitor:
         self._thread.join()
 
 
+class Held:
+    """Calls that wait for the end of the block: those after some, or those to write one object.
+
+    Args:
+        aws: answers them.
+        after: calls of any kind that are answered before.
+        key: of the object, instead.
+    """
+
+    def __init__(self, aws: AwsServer, *, after: int = 0, key: str = "") -> None:
+        self._aws = aws
+        self._before = after
+        self._key = key
+        self._reached = threading.Event()
+        self._end = threading.Event()
+
+    def __enter__(self) -> Held:
+        """From now on."""
+        self._aws.world.on_call = self._hold
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """They go on."""
+        self._aws.world.on_call = None
+        self._end.set()
+
+    def _hold(self, call: Call) -> None:
+        with self._aws.world.lock:
+            self._before -= 1
+            held = self._before < 0
+        if self._key:
+            held = call.operation == "PutObject" and call.key.endswith(self._key)
+        if held:
+            self._reached.set()
+            self._end.wait(PATIENCE_S)
+
+    def reached_by(self, process: subprocess.Popen[str]) -> bool:
+        """Waits for one that is held; false when the process ends without."""
+        until(lambda: self._reached.is_set() or process.poll() is not None)
+        return self._reached.is_set()
+
+
 def one_state(aws: AwsServer) -> set[str]:
     """The versions a visitor would see now."""
     found = set()
     for number in range(PAGES):
         path = "/" if number == 0 else f"/p{number}/"
-        with urllib.request.urlopen(aws.site_url + path, timeout=10) as answer:
+        with urllib.request.urlopen(aws.site_url + path, timeout=PATIENCE_S) as answer:
             found |= set(re.findall(r"v\d+", answer.read().decode()))
     return found
 
@@ -101,16 +146,14 @@ def killed_deploys(
     try:
         for version in range(1, kills + 1):
             build(root, version)
-            seen = len(aws.world.calls)
-            process = start(aws, tmp_path / "log", *words)
             # The moment is a number of calls, so that it falls within the run on any machine.
-            moment = seen + chance.randint(1, 60 if release else 75)
-            while len(aws.world.calls) < moment and process.poll() is None:
-                time.sleep(0.001)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                hit += 1
+            with Held(aws, after=chance.randint(1, 60 if release else 75)) as held:
+                process = start(aws, tmp_path / "log", *words)
+                if held.reached_by(process):
+                    process.send_signal(signal.SIGKILL)
+                    hit += 1
             process.communicate()
+            aws.settle()
             if release:
                 assert len(one_state(aws)) == 1, f"kill {version} left a mixture"
             aws.world.objects.pop("_deploy/lock", None)
@@ -163,8 +206,7 @@ def test_a_lock_left_by_a_kill_is_waited_for_and_taken_over(
     aws.world.serves_in_place = True
     aws.world.fail("PutObject", "index.html", how="delay", seconds=60, times=1)
     process = start(aws, tmp_path / "log", "deploy", site, *IN_PLACE, "--yes")
-    while "_deploy/lock" not in aws.world.objects and process.poll() is None:
-        time.sleep(0.01)
+    until(lambda: "_deploy/lock" in aws.world.objects or process.poll() is not None)
     process.kill()
     process.communicate()
     assert "_deploy/lock" in aws.world.objects
@@ -180,11 +222,10 @@ def test_a_lock_left_by_a_kill_is_waited_for_and_taken_over(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_before_the_flip_changes_nothing(aws: AwsServer, tmp_path: Path, site: Path, number):
-    aws.world.fail("PutObject", "style.css", how="delay", seconds=0.7, times=1)
-    process = start(aws, tmp_path / "log", "deploy", site, *RELEASE, "--yes")
-    while not any("style.css" in call.key for call in list(aws.world.calls)) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(number)
+    with Held(aws, key="style.css") as held:
+        process = start(aws, tmp_path / "log", "deploy", site, *RELEASE, "--yes")
+        assert held.reached_by(process)
+        process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "Traceback" not in err
@@ -200,16 +241,10 @@ def test_an_interrupt_among_the_pages_in_place_leaves_a_whole_site(
     first.communicate()
     write(site, "index.html", "two")
     write(site, "docs/index.html", "two")
-    aws.world.fail("PutObject", "^docs/index.html", how="delay", seconds=0.7, times=1)
-    process = start(aws, tmp_path / "log", "deploy", site, *IN_PLACE, "--yes")
-    seen = len(aws.world.calls)
-    while process.poll() is None:
-        if any(
-            call.operation == "PutObject" and call.key == "docs/index.html" for call in aws.world.calls[seen:]
-        ):
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    with Held(aws, key="docs/index.html") as held:
+        process = start(aws, tmp_path / "log", "deploy", site, *IN_PLACE, "--yes")
+        assert held.reached_by(process)
+        process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "the run ends when the site is whole" in err

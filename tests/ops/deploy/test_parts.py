@@ -34,10 +34,11 @@ from ops.deploy.pointer import (
 )  # fmt: skip
 from ops.deploy.pool import Growth, Task, for_each
 from ops.deploy.rules import is_hashed_asset, page_urls
-from ops.deploy.store import ChangedError, ExistsError, MemoryStore, ReadOnlyStore
+from ops.deploy.store import ChangedError, ExistsError, MemoryStore, ReadOnlyStore, content_of
 from ops.deploy.target import target_of
 from ops.deploy.ui import Ui
 from ops.errors import OpsError, UsageError
+from tests.timing import PATIENCE_S, until
 
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3}){0,3}(\.html|/index\.html|\.css)", fullmatch=True)
@@ -153,17 +154,23 @@ def test_victims():
 
 
 def test_the_first_failure_ends_the_run():
-    done = []
+    done, failing = [], []
+    all_begun = threading.Barrier(4)
 
     def call(item: int) -> None:
+        if item < 4:
+            all_begun.wait(PATIENCE_S)
         if item == 5:
+            failing.append(threading.current_thread())
             raise ValueError("five")
-        time.sleep(0.001)
+        if item > 5:
+            until(lambda: failing)[0].join(PATIENCE_S)
         done.append(item)
 
     with pytest.raises(ValueError, match="five"):
-        for_each(iter(range(100_000)), call, threads=4)
-    assert len(done) < 100
+        for_each(iter(range(100)), call, threads=4)
+    assert set(range(5)) <= set(done)
+    assert len(done) <= 5 + 3, "besides those before it what the three other threads had begun"
 
 
 def test_a_stop_from_outside_is_no_failure_and_stays_the_callers():
@@ -185,20 +192,21 @@ def test_a_stop_from_outside_is_no_failure_and_stays_the_callers():
 
 @pytest.mark.parametrize(("well", "least", "most"), [(True, 5, 8), (False, 1, 2)])
 def test_growth(well, least, most):
-    busy, peak, lock = 0, 0, threading.Lock()
+    busy, peak, ticks, lock = 0, 0, [], threading.Lock()
 
     def call(item: int) -> None:
         nonlocal busy, peak
         with lock:
             busy += 1
             peak = max(peak, busy)
-        time.sleep(0.01)
+        # Each tick is an occasion to grow, and more of them than it takes to pass the limit.
+        until(lambda: len(ticks) >= 5 and peak >= least)
         with lock:
             busy -= 1
 
     growth = Growth(2, 8, lambda: well)
-    for_each(list(range(120)), call, threads=growth, tick_s=0.01)
-    assert least <= peak <= most
+    for_each(list(range(120)), call, threads=growth, tick=lambda: ticks.append(None), tick_s=0.01)
+    assert peak <= most
     assert (growth.start > 2) is well, "the next list starts with what this one has grown to"
     for_each([1], call, threads=growth)
     assert (growth.start > 2) is well
@@ -213,28 +221,45 @@ def test_a_task_gives_what_it_raised():
 # Lock
 
 
+def shortly(_: float) -> None:
+    """Waits between two looks, for a test."""
+    time.sleep(0.005)
+
+
 def test_a_lock_is_refreshed_and_given_back():
     store, lost = MemoryStore(), threading.Event()
     with Lock(store, "me", lost, refresh_s=0.01) as lock:
-        first = store.head("_deploy/lock")
-        time.sleep(0.1)
-        second = store.head("_deploy/lock")
-        assert first is not None
-        assert second is not None
-        assert first.etag != second.etag
+        first = store.objects["_deploy/lock"].etag
+        until(lambda: store.objects["_deploy/lock"].etag != first)
         lock.check()
+        other = Lock(store, "you", threading.Event(), stale_s=PATIENCE_S, sleep=shortly)
         with pytest.raises(LockedError, match="me"):
-            Lock(store, "you", threading.Event(), stale_s=5, sleep=lambda s: time.sleep(0.03)).__enter__()
+            other.__enter__()
     assert store.head("_deploy/lock") is None
     assert not lost.is_set()
 
 
+class StillStore(MemoryStore):
+    """Refreshes of a holder named "stopped" are held until it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def put(self, key, data, headers=(), *, create=False, if_match=""):
+        """See ``ObjectStore``."""
+        if if_match and b'"stopped"' in bytes(content_of(data)):
+            self.goes_on.wait(PATIENCE_S)
+        return super().put(key, data, headers, create=create, if_match=if_match)
+
+
 def test_a_lock_that_stands_still_is_taken_over_and_its_holder_told():
-    store, lost = MemoryStore(), threading.Event()
-    holder = Lock(store, "stopped", lost, refresh_s=0.3).__enter__()
-    with Lock(store, "next", threading.Event(), stale_s=0.05, refresh_s=9, sleep=lambda s: time.sleep(0.01)):
-        time.sleep(0.5)
-        assert lost.is_set()
+    store, lost = StillStore(), threading.Event()
+    holder = Lock(store, "stopped", lost, refresh_s=0.01).__enter__()
+    with Lock(store, "next", threading.Event(), stale_s=0.05, refresh_s=3600, sleep=shortly):
+        assert not lost.is_set()
+        store.goes_on.set()
+        assert lost.wait(PATIENCE_S)
         with pytest.raises(OpsError, match="lost to another deployer"):
             holder.check()
         holder.__exit__(None, None, None)
