@@ -6,19 +6,27 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ops.bench.api_bedrock import LocalBedrock, ending, text_reply, tool_reply
 from tests.api_handler.running import KEYS, Api, HttpApi
+from tests.timing import PATIENCE_S, until
 
 JSON = {"Content-Type": "application/json"}
 
 
 def ask(**more: Any) -> dict[str, Any]:
     return {"task": "What is new?", "agent_ids": ["assistant"], **more}
+
+
+def silence(over: Callable[[], Any]) -> Iterator[tuple[str, float]]:
+    """Steps of a model that says nothing until a condition is true, and no longer than anybody waits."""
+    limit = time.monotonic() + PATIENCE_S / 3
+    while not over() and time.monotonic() < limit:
+        yield "sleep", 0.01
 
 
 def test_health_needs_no_key(api: Api) -> None:
@@ -116,11 +124,19 @@ def test_orchestrate_streams(api: Api, bedrock: LocalBedrock) -> None:
 
 
 def test_first_byte_comes_before_the_first_token(api: Api, bedrock: LocalBedrock) -> None:
-    bedrock.script = lambda body, number: text_reply("late answer", gap_s=0.4)
-    started = time.monotonic()
-    events = api.stream("/orchestrate", ask()).events()
-    assert next(events)["type"] == "status"
-    assert time.monotonic() - started < 0.35
+    go_on = threading.Event()
+
+    def script(body: dict[str, Any], number: int) -> Any:
+        yield from silence(go_on.is_set)
+        yield from text_reply("late answer")
+
+    bedrock.script = script
+    try:
+        events = api.stream("/orchestrate", ask()).events()
+        assert next(events)["type"] == "status"
+        assert not any(call.produced for call in bedrock.calls)
+    finally:
+        go_on.set()
     assert list(events)[-1]["status"] == "completed"
 
 
@@ -219,7 +235,7 @@ def test_malformed_bodies(http_api: Api, body: bytes, code: str) -> None:
     started = time.monotonic()
     answer = http_api.request("POST", "/api/v1/orchestrate", body, http_api.headers(JSON))
     assert (answer.status, answer.code) == (400, code)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_half_surrogates_are_422(api: Api) -> None:
@@ -359,7 +375,7 @@ def test_arithmetic_without_end_is_an_error_result_while_others_are_served(
         assert http_api.get("/health", key=None).status == 200
         slowest = max(slowest, time.monotonic() - started)
     assert list(stream.events())[-1]["status"] == "completed"
-    assert slowest < 2.0
+    assert slowest < 10
     content = bedrock.calls[1].body["messages"][-1]["content"]
     results = [block["toolResult"] for block in content if "toolResult" in block]
     assert [result["status"] for result in results] == ["error"] * 4
@@ -367,13 +383,17 @@ def test_arithmetic_without_end_is_an_error_result_while_others_are_served(
 
 
 def test_agents_work_side_by_side(api: Api, bedrock: LocalBedrock) -> None:
+    """Neither model says anything before both are asked: one agent after the other would never meet."""
+    met: list[bool] = []
+
     def script(body: dict[str, Any], number: int) -> Any:
-        return text_reply("analyst" if "numbers" in body["system"][0]["text"] else "guide", gap_s=0.5)
+        yield from silence(lambda: len(bedrock.calls) == 2)
+        met.append(len(bedrock.calls) == 2)
+        yield from text_reply("analyst" if "numbers" in body["system"][0]["text"] else "guide")
 
     bedrock.script = script
-    started = time.monotonic()
     answer = api.post("/orchestrate", ask(agent_ids=["site-guide", "analyst"]))
-    assert time.monotonic() - started < 0.95
+    assert met == [True, True]
     assert [result["output"] for result in answer.json["results"]] == ["guide", "analyst"]
     assert answer.json["usage"]["input_tokens"] == 20
 
@@ -443,13 +463,8 @@ def test_turns_are_limited(api: Api, bedrock: LocalBedrock) -> None:
 def test_one_log_line_a_request_without_secrets(api: Api) -> None:
     trace = {"X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678"}
     answer = api.post("/orchestrate", ask(task="the prompt nobody sees"), headers=trace)
-    deadline = time.monotonic() + 2
-    while not (
-        lines := [line for line in api.lines if line.get("request_id") == answer.headers["x-request-id"]]
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    (line,) = lines
+    request_id = answer.headers["x-request-id"]
+    (line,) = until(lambda: [line for line in list(api.lines) if line.get("request_id") == request_id])
     assert line["event"] == "request"
     assert line["trace_id"] == trace["X-Amzn-Trace-Id"]
     assert line["key"].startswith("team-")
