@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ipaddress
 import threading
@@ -22,6 +23,7 @@ from moto.dynamodb.responses import DynamoHandler
 from ops.bench.api_bedrock import LocalBedrock, text_reply
 from ops.bench.api_runtime import LocalRuntime
 from tests.api_handler.running import CLIENTS, Api, HttpApi, LambdaApi, fresh_key
+from tests.timing import PATIENCE_S, until
 
 TABLE = "orchestrator-state"
 
@@ -111,21 +113,47 @@ def lambda_api(bedrock_server: LocalBedrock, moto_table: str) -> Iterator[Lambda
     yield from _shared(lambda: LambdaApi({"TABLE_NAME": moto_table}), bedrock_server)
 
 
-@pytest.fixture(params=["memory", "dynamo", "lambda"])
-def api(request: pytest.FixtureRequest, bedrock: LocalBedrock) -> Api:
-    """The API under uvicorn over each store, and on Lambda; with a key of the test's own."""
-    api: Api = request.getfixturevalue(f"{request.param}_api")
+async def _server_idle(api: HttpApi) -> bool:
+    worker = api.services.__dict__.get("worker")
+    return api.app.open_requests == 0 and not (worker and worker._tasks)
+
+
+async def _environments_idle(api: LambdaApi) -> bool:
+    # Each of them asks for the next event, and there is none.
+    waiting = api.runtime._waiting
+    return waiting.empty() and len(waiting._getters) == len(api.all_services)  # type: ignore[attr-defined]
+
+
+def _idle(api: HttpApi | LambdaApi) -> bool:
+    """Whether an API has nothing to do; asked between two steps of its loop, which finish what they begin."""
+    if isinstance(api, HttpApi):
+        asked = asyncio.run_coroutine_threadsafe(_server_idle(api), api.loop)
+    else:
+        asked = asyncio.run_coroutine_threadsafe(_environments_idle(api), api.runtime._loop)
+    return asked.result(PATIENCE_S)
+
+
+def _lent(api: Any) -> Iterator[Any]:
+    """A shared API for one test, with a key of the test's own.
+
+    What the test leaves behind ends first: its calls of the model and its lines would be the next test's.
+    """
     api.key = fresh_key()["key"]
     api.lines.clear()
-    return api
+    yield api
+    until(lambda: _idle(api))
+
+
+@pytest.fixture(params=["memory", "dynamo", "lambda"])
+def api(request: pytest.FixtureRequest, bedrock: LocalBedrock) -> Iterator[Api]:
+    """The API under uvicorn over each store, and on Lambda; with a key of the test's own."""
+    yield from _lent(request.getfixturevalue(f"{request.param}_api"))
 
 
 @pytest.fixture
-def http_api(memory_api: HttpApi, bedrock: LocalBedrock) -> HttpApi:
+def http_api(memory_api: HttpApi, bedrock: LocalBedrock) -> Iterator[HttpApi]:
     """The API under uvicorn over memory, for what has nothing to do with stores and runtimes."""
-    memory_api.key = fresh_key()["key"]
-    memory_api.lines.clear()
-    return memory_api
+    yield from _lent(memory_api)
 
 
 @pytest.fixture

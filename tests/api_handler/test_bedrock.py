@@ -13,14 +13,14 @@ import pytest
 
 from api_handler import bedrock as bedrock_module
 from api_handler import handover
-from api_handler.aws import AwsClients
+from api_handler.aws import MODEL_GAP_S, AwsClients
 from api_handler.bedrock import BedrockModel
 from api_handler.handover import Chunks
 from api_handler.model import ModelCall, ModelError
 from ops.bench.api_bedrock import LocalBedrock, text_reply, tool_reply
 from tests.api_handler.running import CLIENTS
 from tests.api_handler.test_faults import endless
-from tests.timing import until
+from tests.timing import PATIENCE_S, quickest, until
 
 CALL = ModelCall(
     model="amazon.nova-lite-v1:0",
@@ -104,7 +104,6 @@ def test_connections_are_kept(way: tuple[LocalBedrock, BedrockModel]) -> None:
 
 def test_leaving_stops_the_model(way: tuple[LocalBedrock, BedrockModel]) -> None:
     server, model = way
-    server.script = endless()
 
     async def leave() -> float:
         async with model.stream(CALL) as stream:
@@ -115,14 +114,18 @@ def test_leaving_stops_the_model(way: tuple[LocalBedrock, BedrockModel]) -> None
                     break
         return time.monotonic()
 
-    left_at = asyncio.run(leave())
-    call = server.calls[0]
-    until(lambda: call.left_at)
-    assert call.left_at is not None
-    assert call.left_at - left_at < 1.0
-    # The next call is not disturbed by what was cut off.
-    server.script = lambda body, number: text_reply("next")
-    assert asyncio.run(ask(model))[0] == "next"
+    def attempt() -> float:
+        server.calls.clear()
+        server.script = endless()
+        left_at = asyncio.run(leave())
+        call = server.calls[0]
+        stopped_at = until(lambda: call.left_at)
+        # The next call is not disturbed by what was cut off.
+        server.script = lambda body, number: text_reply("next")
+        assert asyncio.run(ask(model))[0] == "next"
+        return stopped_at - left_at
+
+    assert quickest(1.0, attempt) < 1.0
 
 
 def test_leaving_before_the_head_stops_the_model(way: tuple[LocalBedrock, BedrockModel]) -> None:
@@ -135,17 +138,30 @@ def test_leaving_before_the_head_stops_the_model(way: tuple[LocalBedrock, Bedroc
                 await asyncio.sleep(0.005)
         return time.monotonic()
 
-    left_at = asyncio.run(leave())
-    until(lambda: server.calls[0].left_at)
-    assert server.calls[0].left_at is not None
-    assert server.calls[0].left_at - left_at < 1.0
-    assert len(server.calls) == 1
+    def attempt() -> float:
+        server.calls.clear()
+        left_at = asyncio.run(leave())
+        stopped_at = until(lambda: server.calls[0].left_at)
+        assert len(server.calls) == 1
+        return stopped_at - left_at
+
+    assert quickest(1.0, attempt) < 1.0
 
 
 def test_silence_is_a_gap(way: tuple[LocalBedrock, BedrockModel], monkeypatch: pytest.MonkeyPatch) -> None:
     server, model = way
     monkeypatch.setattr(bedrock_module, "MODEL_GAP_S", 0.3)
-    monkeypatch.setattr("api_handler.aws.MODEL_GAP_S", 0.3)
+    take_over = bedrock_module.take_over
+    gaps: list[float] = []
+
+    def hurried(raw: Any) -> Any:
+        # The socket's gap is the head's as well, and botocore asks again when no head comes in time: it is
+        # made short behind the head only.
+        gaps.append(raw._connection.sock.gettimeout())
+        raw._connection.sock.settimeout(0.3)
+        return take_over(raw)
+
+    monkeypatch.setattr(bedrock_module, "take_over", hurried)
     server.script = lambda body, number: [
         ("event", "messageStart", {"role": "assistant"}),
         ("event", "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "half"}}),
@@ -153,9 +169,10 @@ def test_silence_is_a_gap(way: tuple[LocalBedrock, BedrockModel], monkeypatch: p
     ]
     started = time.monotonic()
     with pytest.raises(ModelError) as caught:
-        asyncio.run(ask(model))
+        asyncio.run(asyncio.wait_for(ask(model), PATIENCE_S))
     assert caught.value.kind in ("timeout", "broken")
-    assert 0.25 < time.monotonic() - started < 8
+    assert time.monotonic() - started > 0.25
+    assert gaps == [MODEL_GAP_S]
     assert len(server.calls) == 1
 
 

@@ -133,7 +133,7 @@ def test_the_slack_bot(
         # Slack delivers twice; the agents work once.
         assert bot.receive(headers, body) == (200, "")
         assert bot.receive(headers, body) == (200, "")
-        until(lambda: len(posted) == 2, 10)
+        until(lambda: len(posted) == 2)
         assert posted[0] == {"channel": "C1", "thread_ts": "1.2", "text": "Hello from the model"}
         assert len(http_api.get("/runs").json["runs"]) == 1
     finally:

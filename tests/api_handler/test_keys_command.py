@@ -15,6 +15,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from api_handler import auth
 from ops.cli import main
 from tests.api_handler.running import HttpApi
+from tests.timing import PATIENCE_S
 
 Make = Callable[..., HttpApi]
 SEED = "s" * 43
@@ -42,13 +43,13 @@ def arn(moto_table: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the clocks of the API's gate ahead by seconds."""
+    """Moves the clocks of the API's gate ahead by seconds; they stand still otherwise."""
     ahead = [0.0]
+    monotonic, now = time.monotonic(), time.time()
     # The gate's own, not the process's: connections and the event loop must not see an hour pass.
-    clock = SimpleNamespace(
-        monotonic=lambda: time.monotonic() + ahead[0], time=lambda: time.time() + ahead[0]
-    )
+    clock = SimpleNamespace(monotonic=lambda: monotonic + ahead[0], time=lambda: now + ahead[0])
     monkeypatch.setattr(auth, "time", clock)
+    monkeypatch.setattr(auth, "PATIENCE_S", PATIENCE_S)
 
     def move(seconds: float) -> None:
         ahead[0] += seconds

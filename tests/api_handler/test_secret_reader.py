@@ -22,6 +22,7 @@ from ops.bench.api_runtime import LocalRuntime
 from ops.bench.api_secrets import LocalSecrets
 from tests.api_handler.running import _LambdaStream
 from tests.api_handler.test_lambda import bootstrap, event
+from tests.timing import PATIENCE_S
 
 KEYS_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orchestrator/api-key-AbCdEf"
 EDGE_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orchestrator/origin-verify-AbCdEf"
@@ -174,4 +175,4 @@ def test_a_deployed_function_reads_both_secrets_at_once(
             assert asked == sorted(values)
         finally:
             process.terminate()
-            process.wait(5)
+            process.wait(PATIENCE_S)
