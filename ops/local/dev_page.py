@@ -83,7 +83,7 @@ class DevPage:
             "problem": dev.problem,
             "total": dev.log.total,
             "requests": dev.log.documents(),
-            "messages": [{"time": when, "text": text} for when, text in reversed(dev.messages)],
+            "messages": [{"time": when, "text": text} for when, text in reversed(list(dev.messages))],
         }
         if planned is None or dev.stack is None or dev.releases is None:
             return made

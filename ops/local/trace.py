@@ -67,4 +67,4 @@ class Log:
 
     def documents(self) -> list[dict[str, Any]]:
         """All that are kept."""
-        return [trace.document() for trace in reversed(self._traces)]
+        return [trace.document() for trace in reversed(list(self._traces))]
