@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -20,16 +21,17 @@ from pathlib import Path
 
 from components.orchestrator_api import instance_setup
 from tests.components.orchestrator_api.local_s3 import LocalS3
+from tests.timing import PATIENCE_S
 
 PARAMETERS = tuple(instance_setup.release_document()["parameters"])
 FRONT = Path(instance_setup.__file__).with_name("userdata") / "front.sh"
 
 API = """
-import http.server, os, sys, time
-MODE, STARTED = os.environ.get("MODE", ""), time.monotonic()
+import http.server, os, sys
+MODE = os.environ.get("MODE", "")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        if MODE.startswith("dies") and time.monotonic() - STARTED > float(MODE[4:]):
+        if MODE == "falls ill" and open(LIVE).read() == str(port):
             os._exit(3)
         self.send_response(503 if MODE == "ill" else 200)
         self.end_headers()
@@ -38,6 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 if MODE == "crash":
     sys.exit("no")
+LIVE = os.path.join(os.getcwd(), *[".."] * 5, "var/lib/api/live")
 port = int(sys.argv[sys.argv.index("--port") + 1])
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever(0.05)
 """
@@ -64,10 +67,16 @@ exit 0
 
 
 def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
+    """Two ports below those that the system gives to whoever asks for any: nobody takes them meanwhile."""
+    # Not the common generator: every worker of pytest has the same seed.
+    one, two = random.SystemRandom().sample(range(10_000, 30_000), 2)
+    try:
+        for port in (one, two):
+            with socket.socket() as trial:
+                trial.bind(("127.0.0.1", port))
+    except OSError:
+        return free_ports()
+    return one, two
 
 
 class Machine:
@@ -111,7 +120,7 @@ class Machine:
             "environment": base64.b64encode(json.dumps(environment).encode()).decode(),
             "root": self.root,
             "slots": ",".join(map(str, self.slots)),
-            "start-timeout-s": 4,
+            "start-timeout-s": PATIENCE_S,
             "settle-s": 0.3,
             "pause-s": 0.05,
             "reserve": 1,
@@ -150,7 +159,7 @@ class Machine:
         return int((self.root / "var/lib/api/live").read_text())
 
     def answers(self, port: int) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=20) as answer:
             return answer.read().decode()
 
     def running(self) -> set[int]:
