@@ -11,8 +11,15 @@ from contextlib import contextmanager
 import pytest
 
 from ops.assess import nameservers
+from tests.timing import PATIENCE_S
 
 Reply = Callable[[bytes], bytes]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers may be late."""
+    monkeypatch.setattr(nameservers, "TIMEOUT_S", PATIENCE_S)
 
 
 @contextmanager
@@ -98,12 +105,21 @@ def test_what_is_no_answer_is_an_error(reply: Reply, why: str) -> None:
 
 
 def test_the_next_resolver_is_asked_when_one_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nameservers, "TIMEOUT_S", 0.05)
+    ask = nameservers._ask
+    asked = []
+
+    def patient_with_the_other(zone: str, address: tuple[str, int]) -> tuple[str, ...]:
+        asked.append(address)
+        monkeypatch.setattr(nameservers, "TIMEOUT_S", 0.05 if address == resolvers[0] else PATIENCE_S)
+        return ask(zone, address)
+
+    monkeypatch.setattr(nameservers, "_ask", patient_with_the_other)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         with server(lambda query: answer(query, "a.example.net")) as address:
             resolvers = [silent.getsockname(), address]
             assert nameservers.lookup("example.com", resolvers=resolvers) == ("a.example.net",)
+    assert asked == [resolvers[0]] * nameservers.TRIES + [resolvers[1]]
 
 
 def test_no_resolver_is_an_error() -> None:
