@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 import socket
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -81,8 +82,10 @@ class _Server(ThreadingHTTPServer):
             with self.world.lock:
                 self.open -= 1
 
-    def handleerror(self, request: Any, client_address: Any) -> None:
-        """A client that is killed leaves its connections: no news here."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is killed leaves its connections: no news here. Anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _server(handler: type[BaseHTTPRequestHandler], world: World) -> _Server:
