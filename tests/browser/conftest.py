@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ops.engine.rehearsal import BackgroundRehearsal
 from ops.local import bringup
 from ops.local.architecture import Resource
 from ops.local.dev import Dev, DevOptions
 from tests.ops.local.running import Loop, listening
+from tests.timing import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 ARGS = [
@@ -62,7 +63,7 @@ def _system(folder: Path, overrides: dict[str, str]) -> Iterator[System]:
     loop = Loop()
     said: list[str] = []
     dev = Dev(DevOptions(root=ROOT, overrides=overrides, site=site, folder=local), said.append)
-    loop.run(dev.start(listening(), watch=False))
+    loop.run(dev.start(listening(), watch=False), timeout_s=100)
     assert any("has not changed" in text for text in said)
     try:
         yield System(dev.url, dev.api_key, site, dev)
@@ -88,6 +89,8 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "no Chromium on this machine: apt-get install chromium"
+    # As long as an action waits; the five seconds of an expectation pass on a machine that stands still.
+    expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield browser
@@ -99,7 +102,6 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of its own; a script error in it fails the test."""
     context = browser.new_context(viewport={"width": 1200, "height": 850}, reduced_motion="reduce")
     page = context.new_page()
-    page.set_default_timeout(10_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

@@ -38,6 +38,15 @@ def _violations(page: Page) -> list[str]:
     ]
 
 
+def _open(page: Page, system: System, path: str) -> None:
+    """Opens a page and waits for what it fetches; the status page fetches its state for ever."""
+    page.goto(system.url + path)
+    if path == "/_dev":
+        expect(page.locator("#releases tr")).not_to_have_count(0)
+    if path == "/chat/":
+        expect(page.locator("#model")).to_have_text("Scripted model, no AWS")
+
+
 def test_the_pages_of_the_site_are_known() -> None:
     assert "/" in PAGES
     assert "/chat/" in PAGES
@@ -49,7 +58,7 @@ def test_the_pages_of_the_site_are_known() -> None:
 def test_nothing_for_axe_to_find(browser: Browser, system: System, path: str, scheme: str) -> None:
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(system.url + path)
+    _open(page, system, path)
     page.wait_for_load_state("networkidle" if path != "/_dev" else "load")
     page.wait_for_timeout(200)
     found = _violations(page)
@@ -106,7 +115,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, system: System, p
         viewport={"width": 360, "height": 740}, device_scale_factor=2, is_mobile=True, has_touch=True
     )
     page = context.new_page()
-    page.goto(system.url + path)
+    _open(page, system, path)
     page.wait_for_timeout(150)
     width = page.evaluate("document.documentElement.scrollWidth")
     context.close()

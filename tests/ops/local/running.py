@@ -25,6 +25,7 @@ from ops.local.releases import Releases
 from ops.local.server import Server
 from ops.local.trace import Log
 from tests.components.static_site.build import CERTIFICATE, DOMAIN, deployed
+from tests.timing import PATIENCE_S
 
 SITE = Path(__file__).parents[3] / "site"
 
@@ -65,14 +66,14 @@ class Loop:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, Any], timeout_s: float = 30) -> Any:
+    def run(self, work: Coroutine[Any, Any, Any], timeout_s: float = PATIENCE_S) -> Any:
         """Runs a coroutine there to its end."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
 
     def stop(self) -> None:
         """Ends it."""
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self.loop.close()
 
 
@@ -86,18 +87,26 @@ def listening() -> socket.socket:
 
 
 class FakeApi:
-    """An origin that tells what it got; ``/stream`` streams, ``/slow`` never answers."""
+    """An origin that tells what it got; ``/stream`` streams, ``/slow`` never answers.
+
+    Attributes:
+        begun: called when a stream is asked for.
+        left: somebody left a stream before its end.
+        go_on: lets a stream go on to its end.
+    """
 
     def __init__(self) -> None:
+        self.begun: Callable[[], object] = lambda: None
         self.left = threading.Event()
         self.go_on = threading.Event()
 
     async def __call__(self, request: Request) -> Response:
         path = request.target.partition("?")[0]
         if path.endswith("/stream"):
+            self.begun()
             return Response(200, [("Content-Type", "text/event-stream")], self._stream())
         if path.endswith("/slow"):
-            await asyncio.sleep(60)
+            await asyncio.sleep(4 * PATIENCE_S)
         if path.endswith("/broken"):
             return Response(200, [("Content-Type", "text/plain")], self._broken())
         body = b""
@@ -136,10 +145,17 @@ class Local:
         edge: the edge; ``log`` its record.
         releases: the releases of its site.
         api: the stand-in for the API, unless ``api_url`` named another.
+        origin: the way to it; its read timeout is so long by default that nothing but the test ends a stream.
     """
 
     def __init__(
-        self, folder: Path, plan: Architecture, site: Path, *, api_url: str = "", read_timeout_s: float = 5.0
+        self,
+        folder: Path,
+        plan: Architecture,
+        site: Path,
+        *,
+        api_url: str = "",
+        read_timeout_s: float = 2 * PATIENCE_S,
     ) -> None:
         self._loop = Loop()
         self.log = Log()
@@ -157,8 +173,8 @@ class Local:
         backends.buckets[origin.id] = BucketOrigin(
             self.bucket, origin.bucket, policy, plan.arn, signed=origin.signed
         )
-        self._origin = HttpOrigin(api_url, read_timeout_s)
-        backends.servers["api"] = self._origin
+        self.origin = HttpOrigin(api_url, read_timeout_s)
+        backends.servers["api"] = self.origin
         self.edge = Edge(plan, backends, self.log)
         self._server = Server(self.edge)
         self._loop.run(self._server.start(listening()))
@@ -170,7 +186,7 @@ class Local:
 
     def stop(self) -> None:
         """Ends it."""
-        for work in (self._server.stop(), self._api_server.stop(), self._origin.close()):
+        for work in (self._server.stop(), self._api_server.stop(), self.origin.close()):
             self._loop.run(work)
         self._loop.stop()
 
@@ -178,7 +194,7 @@ class Local:
         self, path: str, method: str = "GET", *, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             response = connection.getresponse()

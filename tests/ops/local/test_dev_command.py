@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from ops.cli import main
 from ops.engine.cli_binary import find_engine
 from ops.errors import OpsError
 from ops.local.watch import stamps
+from tests.timing import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -111,7 +114,6 @@ class Started:
 
     Attributes:
         process: what runs.
-        url: that it printed.
     """
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
@@ -127,8 +129,12 @@ class Started:
                 [sys.executable, "-c", code, "dev", *arguments], cwd=ROOT, env={**env, **environment},
                 stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
+
+    @cached_property
+    def url(self) -> str:
+        """That it prints once it is there."""
         assert self.process.stdout
-        self.url = self.process.stdout.readline().strip()
+        return self.process.stdout.readline().strip()
 
     @property
     def said(self) -> str:
@@ -137,7 +143,7 @@ class Started:
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         request = urllib.request.Request(f"{self.url}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as problem:
             with problem:
@@ -151,7 +157,7 @@ class Started:
     def end(self) -> int:
         """Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(15)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -167,8 +173,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     yield begin
     for one in made:
         if one.process.poll() is None:
+            children = _children(one.process.pid)
             one.process.kill()
             one.process.wait()
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
         assert one.process.stdout
         one.process.stdout.close()
 
@@ -182,13 +192,13 @@ def test_from_start_to_ctrl_c(start: Callable[..., Started]) -> None:
     assert re.fullmatch(r"http://localhost:\d+", dev.url)
     dev.until_ready()
     assert json.loads(dev.get("/api/v1/status")[1])["model"] == "scripted"
-    with urllib.request.urlopen(f"{dev.url}/chat/", timeout=10) as answer:
+    with urllib.request.urlopen(f"{dev.url}/chat/", timeout=PATIENCE_S) as answer:
         assert answer.headers["X-Cache"] == "Miss from cloudfront"
     children = _children(dev.process.pid)
     assert children
     began = time.monotonic()
     assert dev.end() == 0
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 25  # without waiting for anything that does not end
     assert "created" in dev.said
     assert "a scripted model, no AWS credentials" in dev.said
     assert dev.said.endswith("stopped\n")
@@ -270,7 +280,7 @@ def test_one_start_after_another(start: Callable[..., Started], echo: str, tmp_p
     assert (folder / "buckets").is_dir()
     assert (folder / "stack.json").is_file()
     last = start("--destroy")
-    assert last.process.wait(60) == 0
+    assert last.process.wait(180) == 0
     assert last.said == "the local stack dev is gone\n"
     assert [path.name for path in folder.iterdir()] == [".lock"]
 

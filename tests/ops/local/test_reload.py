@@ -14,6 +14,7 @@ import pytest
 
 from ops.engine.cli_binary import find_engine
 from ops.local.dev import Dev, DevOptions
+from tests import timing
 from tests.ops.local.running import Loop, listening, make_site
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -21,7 +22,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "requirements.txt", "pyproject.toml",
            "components", "api_handler", "ops", "tools")  # fmt: skip
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+"""For what the engine plans anew."""
 
 
 class Running:
@@ -37,7 +39,7 @@ class Running:
         self.dev = dev
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.dev.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.dev.port, timeout=timing.PATIENCE_S)
         try:
             connection.request("GET", path, headers={"Host": "localhost"})
             answer = connection.getresponse()
@@ -66,7 +68,7 @@ class Running:
     def until_said(self, part: str) -> str:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            for _, text in self.dev.messages:
+            for _, text in list(self.dev.messages):
                 if part in text:
                     return text
             time.sleep(0.05)
@@ -91,7 +93,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     loop = Loop()
     dev = Dev(DevOptions(root=root, site=root / "site", folder=tmp_path / "local"), lambda _: None)
     sock = listening()
-    loop.run(dev.start(sock), timeout_s=120)
+    loop.run(dev.start(sock), timeout_s=PATIENCE_S)
     try:
         yield Running(root, dev)
     finally:
@@ -113,7 +115,7 @@ def test_all_that_can_change(running: Running) -> None:
         f"async function route(event) {{\n{teapot}",
     )
     running.until("/teapot", 418, "")
-    assert any("1 updated" in text for _, text in running.dev.messages)
+    assert any("1 updated" in text for _, text in list(running.dev.messages))
 
     # A program that does not run: said, and what was served before goes on.
     running.replace(
