@@ -384,16 +384,19 @@ def test_arithmetic_without_end_is_an_error_result_while_others_are_served(
 
 def test_agents_work_side_by_side(api: Api, bedrock: LocalBedrock) -> None:
     """Neither model says anything before both are asked: one agent after the other would never meet."""
-    met: list[bool] = []
+    asked: set[str] = set()
+    met: list[int] = []
 
     def script(body: dict[str, Any], number: int) -> Any:
-        yield from silence(lambda: len(bedrock.calls) == 2)
-        met.append(len(bedrock.calls) == 2)
-        yield from text_reply("analyst" if "numbers" in body["system"][0]["text"] else "guide")
+        agent = "analyst" if "numbers" in body["system"][0]["text"] else "guide"
+        asked.add(agent)
+        yield from silence(lambda: len(asked) == 2)
+        met.append(len(asked))
+        yield from text_reply(agent)
 
     bedrock.script = script
     answer = api.post("/orchestrate", ask(agent_ids=["site-guide", "analyst"]))
-    assert met == [True, True]
+    assert met == [2, 2]
     assert [result["output"] for result in answer.json["results"]] == ["guide", "analyst"]
     assert answer.json["usage"]["input_tokens"] == 20
 

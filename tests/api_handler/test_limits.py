@@ -300,9 +300,11 @@ def test_short_chat_sessions_belong_to_an_address(make_api: Make, bedrock: Local
 def test_a_place_for_each_request_with_a_model(make_api: Make, bedrock: LocalBedrock) -> None:
     api = make_api(MAX_CONCURRENCY="2")
     refused = threading.Event()
+    working: list[int] = []
 
     def script(body: dict[str, Any], number: int) -> Any:
-        if number < 2:
+        if body["messages"][0]["content"][0]["text"] == "long":
+            working.append(number)
             yield from held(refused)
         yield from text_reply("a b c d e")
 
@@ -311,13 +313,13 @@ def test_a_place_for_each_request_with_a_model(make_api: Make, bedrock: LocalBed
     body = {"task": "x", "agent_ids": ["assistant"]}
 
     def ask() -> None:
-        statuses.append(api.post("/orchestrate", body).status)
+        statuses.append(api.post("/orchestrate", {**body, "task": "long"}).status)
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        until(lambda: len(bedrock.calls) == 2)
+        until(lambda: len(working) == 2)
         answer = api.post("/orchestrate", body)
     finally:
         refused.set()
