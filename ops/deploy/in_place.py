@@ -1,9 +1,10 @@
 """In place: for a site without a key-value store. Assets first, pages next, deletes last.
 
 Order of writes: the lock, a note of what is about to change, copies of the pages that will be replaced
-(for rollback), assets, pages, deletes after a grace, one invalidation, the manifest, the pointer. A run
-that is cut off leaves no page without its assets; the next one goes by the last completed deploy and
-by the note, so that it sends and invalidates what is still half done.
+(for rollback), assets (new ones need not wait for the note), pages, deletes after a grace, one
+invalidation, the manifest, the pointer. A run that is cut off leaves no page without its assets; the
+next one goes by the last completed deploy and by the note, so that it sends and invalidates what is
+still half done.
 """
 
 from __future__ import annotations
@@ -44,10 +45,18 @@ def apply(context: Context, found: Plan) -> State:
                 "another deploy of this bucket finished in the meantime; run again to go over it"
             )
         note = Task(lambda: _note_pending(context, found))
-        _keep_pages(context, found)
+        try:
+            _keep_pages(context, found)
+            assets = [step for step in found.steps if not is_page(step.path)]
+            if any(step.action in ("upload", "headers") and step.path in found.there for step in assets):
+                note.result()
+            # Else they are all new: no page names them yet, and nobody has seen them.
+            lock.check()
+            _send(context, found, assets, "Uploading assets")
+        finally:
+            # Within the lock: to the next run a note that comes later is another deploy's.
+            note.wait()
         note.result()
-        lock.check()
-        _send(context, found, [s for s in found.steps if not is_page(s.path)], "Uploading assets")
         lock.check()
         with uninterrupted(context.ui, "the pages are being replaced; the run ends when the site is whole"):
             _send(context, found, [s for s in found.steps if is_page(s.path)], "Uploading pages")

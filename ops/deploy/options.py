@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.deploy.headers import Override, parse_override
+from ops.deploy.open_files import room
 from ops.deploy.pool import Growth
 
 CONCURRENCY = 64
-GROWN = 192
-"""What the default concurrency grows to while the bucket answers quickly: S3 takes 3,500 PUTs a second and
-prefix, which at 30 ms is a good hundred in flight."""
+GROWN = 256
+"""What the default concurrency grows to while the bucket answers quickly: s5cmd's number of workers. S3 takes
+3,500 PUTs a second and prefix, and more once it has split one; where it says 503 the growth has ended."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DISTRIBUTION = re.compile(r"[A-Z0-9]{4,32}")
@@ -82,10 +83,14 @@ class Options:
     json: bool = False
 
     def threads(self, well: Callable[[], bool]) -> Growth:
-        """Uploads in flight: what was asked for, else ``CONCURRENCY`` and more while all goes well."""
+        """Uploads in flight: what was asked for, else ``CONCURRENCY`` and more while all goes well.
+
+        With few open files allowed there are fewer of them.
+        """
         if self.concurrency is not None:
             return Growth(self.concurrency)
-        return Growth(CONCURRENCY, GROWN, well)
+        most = room(GROWN)
+        return Growth(min(CONCURRENCY, most), most, well)
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -280,6 +285,11 @@ def _problems(options: Options) -> list[str]:
             found.append(f"{name} {value} must be at least {least}")
     if options.concurrency is not None and options.concurrency > 1024:
         found.append(f"--concurrency {options.concurrency} must be at most 1024")
+    elif options.concurrency and (most := room(options.concurrency)) < options.concurrency:
+        found.append(
+            f"--concurrency {options.concurrency} needs more open files than this system allows "
+            f"(`ulimit -Hn`): {most} at most"
+        )
     for name, seconds in (("--grace", options.grace), ("--health-timeout", options.health_timeout)):
         if not 0 <= seconds <= 3600:
             found.append(f"{name} {seconds} must be from 0 to 3600 seconds")

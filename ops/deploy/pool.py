@@ -7,7 +7,8 @@ it takes every item into its queue at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -50,10 +51,15 @@ def all_done(*tasks: Task[Any]) -> None:
         task.result()
 
 
+GROWTH_LOOK_S = 0.01
+"""How often it is looked whether more may be at work: well below what any bucket takes for an answer."""
+
+
 class Growth:
     """How many calls may run at once: fixed, or doubling up to a limit while all goes well.
 
-    What one run over a list has grown to, the next one starts with.
+    As many calls as are at work must have come back before there are twice as many: each size has been
+    tried by then. What one run over a list has grown to, the next one starts with.
 
     Args:
         start: threads to begin with.
@@ -99,11 +105,23 @@ def for_each(
     workers: list[threading.Thread] = []
     finished = threading.Event()
     running = 0
+    begun = 0
+
+    def items_in_turn() -> Iterator[Item]:
+        nonlocal begun
+        while not any(signal.is_set() for signal in signals):
+            with lock:
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+                begun += 1
+            yield item
 
     def work() -> None:
         nonlocal running
         try:
-            for item in _shared(source, lock, signals):
+            for item in items_in_turn():
                 call(item)
         except BaseException as failure:
             failures.append(failure)
@@ -127,10 +145,17 @@ def for_each(
 
     try:
         add(min(growth.start, max(1, len(items))) if isinstance(items, Sized) else growth.start)
-        while not finished.wait(tick_s):
-            if growth.start <= len(workers) < growth.limit and growth.well():
+        tried = len(workers)
+        told = time.monotonic()
+        while not finished.wait(
+            min(tick_s, GROWTH_LOOK_S) if growth.start <= len(workers) < growth.limit else tick_s
+        ):
+            back = begun - running
+            if growth.start <= len(workers) < growth.limit and back >= tried and growth.well():
                 add(min(len(workers), growth.limit - len(workers)))
-            if tick:
+                tried = back + len(workers)
+            if tick and time.monotonic() - told >= tick_s:
+                told = time.monotonic()
                 tick()
     except BaseException:
         halt.set()
@@ -142,15 +167,3 @@ def for_each(
     if failures:
         raise failures[0]
     growth.start = max(growth.start, len(workers))
-
-
-def _shared(
-    source: Iterator[Item], lock: threading.Lock, signals: Sequence[threading.Event]
-) -> Iterator[Item]:
-    while not any(signal.is_set() for signal in signals):
-        with lock:
-            try:
-                item = next(source)
-            except StopIteration:
-                return
-        yield item

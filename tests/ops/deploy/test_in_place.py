@@ -2,14 +2,17 @@
 
 import itertools
 import json
+import threading
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from ops.deploy.in_place_plan import PENDING_KEY
 from ops.deploy.marks import Lock
 from tests.ops.deploy.aws_world import Call, Stored, World
 from tests.ops.deploy.conftest import ASSET, IN_PLACE, Ops, write
+from tests.timing import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,68 @@ def test_assets_before_pages_before_deletes_before_the_end(ops: Ops, site, world
     ]  # fmt: skip
     assert "docs/index.html" not in world.objects
     assert ASSET in world.objects, "open tabs still ask for it"
+
+
+def test_new_assets_go_up_beside_the_note_and_pages_after_it(ops: Ops, site, world: World):
+    asset, seen = threading.Event(), []
+
+    def look(call: Call) -> None:
+        if (call.operation, call.key) == ("PutObject", PENDING_KEY):
+            seen.append(asset.wait(PATIENCE_S))
+        elif (call.operation, call.key) == ("PutObject", ASSET):
+            asset.set()
+        elif (call.operation, call.key) == ("PutObject", "index.html"):
+            seen.append(PENDING_KEY in world.objects)
+
+    world.on_call = look
+    assert deploy(ops, site).code == 0
+    assert seen == [True, True]
+
+
+def test_what_replaces_an_asset_waits_for_the_note(ops: Ops, site, world: World):
+    deploy(ops, site)
+    write(site, "style.css", "a { color: teal }")
+    write(site, "assets/new-C8QJ036S.js", "x")
+    sent, seen = threading.Event(), []
+
+    def look(call: Call) -> None:
+        if (call.operation, call.key) == ("PutObject", PENDING_KEY):
+            seen.append(sent.wait(0.2))
+        elif call.operation == "PutObject" and call.key in ("style.css", "assets/new-C8QJ036S.js"):
+            seen.append(PENDING_KEY in world.objects)
+            sent.set()
+
+    world.on_call = look
+    assert deploy(ops, site).code == 0
+    assert seen == [False, True, True]
+
+
+def test_without_the_note_no_page_is_replaced(ops: Ops, site, world: World):
+    world.fail("PutObject", PENDING_KEY, status=403, code="AccessDenied", times=99)
+    done = deploy(ops, site)
+    assert done.code == 1
+    assert PENDING_KEY in done.err
+    assert not [key for key in world.objects if key.endswith(".html")]
+    assert "_deploy/lock" not in world.objects
+
+
+def test_a_run_that_fails_gives_the_lock_back_after_its_note(ops: Ops, site, world: World):
+    """A note that came later would be taken for another deploy's."""
+    world.fail("PutObject", ASSET, status=403, code="AccessDenied", times=99)
+    refused, seen = threading.Event(), []
+
+    def look(call: Call) -> None:
+        if (call.operation, call.key) == ("PutObject", ASSET):
+            refused.set()
+        elif (call.operation, call.key) == ("PutObject", PENDING_KEY):
+            assert refused.wait(PATIENCE_S)
+            threading.Event().wait(0.2)
+        elif call.operation == "DeleteObjects":
+            seen.append(PENDING_KEY in world.objects)
+
+    world.on_call = look
+    assert deploy(ops, site).code == 1
+    assert seen == [True]
 
 
 def test_nothing_changed_writes_nothing(ops: Ops, site, world: World):

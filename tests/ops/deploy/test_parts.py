@@ -190,26 +190,34 @@ def test_a_stop_from_outside_is_no_failure_and_stays_the_callers():
     assert not other.is_set()
 
 
-@pytest.mark.parametrize(("well", "least", "most"), [(True, 5, 8), (False, 1, 2)])
-def test_growth(well, least, most):
-    busy, peak, ticks, lock = 0, 0, [], threading.Lock()
+@pytest.mark.parametrize(("well", "sizes"), [(True, [2, 4, 7, 7]), (False, [2, 2, 2, 2])])
+def test_growth(well, sizes):
+    """Twice as many when all there are have come back, and no earlier; never more than the limit."""
+    busy, quiet, seen, lock, let_go = 0, 0, [], threading.Lock(), threading.Semaphore(0)
 
     def call(item: int) -> None:
-        nonlocal busy, peak
+        nonlocal busy
         with lock:
             busy += 1
-            peak = max(peak, busy)
-        # Each tick is an occasion to grow, and more of them than it takes to pass the limit.
-        until(lambda: len(ticks) >= 5 and peak >= least)
+        assert let_go.acquire(timeout=PATIENCE_S), "the pool did not grow"
         with lock:
             busy -= 1
 
-    growth = Growth(2, 8, lambda: well)
-    for_each(list(range(120)), call, threads=growth, tick=lambda: ticks.append(None), tick_s=0.01)
-    assert peak <= most
-    assert (growth.start > 2) is well, "the next list starts with what this one has grown to"
-    for_each([1], call, threads=growth)
-    assert (growth.start > 2) is well
+    def tick() -> None:
+        nonlocal quiet
+        quiet = quiet + 1 if len(seen) < len(sizes) and busy >= sizes[len(seen)] else 0
+        # Five occasions to grow have passed, and nobody has come back.
+        if quiet == 5:
+            quiet = 0
+            seen.append(busy)
+            let_go.release(busy if len(seen) < len(sizes) else 1000)
+
+    growth = Growth(2, 7, lambda: well)
+    for_each(list(range(120)), call, threads=growth, tick=tick, tick_s=0.01)
+    assert seen == sizes
+    assert growth.start == max(sizes), "the next list starts with what this one has grown to"
+    for_each([1], lambda _: None, threads=growth)
+    assert growth.start == max(sizes)
 
 
 def test_a_task_gives_what_it_raised():
