@@ -452,6 +452,7 @@ def test_warming_holds_still_while_a_get_is_answered_and_ends_before_the_next_ev
             return await super().next()
 
     asked: list[int] = []
+    monkeypatch.setattr(lambda_runtime, "WARM_S", PATIENCE_S)
     monkeypatch.setattr(lambda_runtime._HttpAnswer, "run", answer)
     told = {**event("rest_v1"), "httpMethod": method}
     app: Any = types.SimpleNamespace(services=lambda_api.services)
@@ -508,6 +509,7 @@ def test_a_start_ahead_of_time_warms_before_it_asks_for_events(
 
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
+    monkeypatch.setattr(lambda_runtime, "WARM_S", PATIENCE_S)
     monkeypatch.setattr(lambda_runtime, "RuntimeApi", Api)
     monkeypatch.setattr(lambda_runtime, "load_settings", lambda environ: None)
     monkeypatch.setattr(lambda_runtime, "build_services", lambda settings, log: steps)
