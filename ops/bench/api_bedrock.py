@@ -12,13 +12,14 @@ import asyncio
 import json
 import ssl
 import struct
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
+
+from ops.bench.loop_server import LoopServer
 
 Step = tuple[Any, ...]
 """``("event", type, payload)``, ``("exception", type, payload)``, ``("sleep", s)``, ``("raw", bytes)``,
@@ -121,7 +122,7 @@ class Call:
     done: bool = False
 
 
-class LocalBedrock:
+class LocalBedrock(LoopServer):
     """The server, in a thread with an event loop of its own; use it as a context.
 
     Args:
@@ -130,15 +131,10 @@ class LocalBedrock:
     """
 
     def __init__(self, script: Script | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+        super().__init__(tls)
         self.script: Script = script or (lambda body, number: text_reply("Hello from the model"))
         self.calls: list[Call] = []
         self.connections = 0
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -146,33 +142,11 @@ class LocalBedrock:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> LocalBedrock:
-        self._thread.start()
-        assert self._ready.wait(5)
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "the server does not end"
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        # One that was being accepted has its task only after a round of the loop.
-        self._loop.run_until_complete(asyncio.sleep(0.02))
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        # Closed connections say good-bye in the next rounds of the loop.
-        self._loop.run_until_complete(asyncio.sleep(0.02))
-        self._loop.close()
+        self.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -13,6 +13,8 @@ import threading
 import time
 from typing import Any
 
+from ops.bench.loop_server import LoopServer
+
 
 class Invoked:
     """One invocation at the local Runtime API."""
@@ -29,53 +31,22 @@ class Invoked:
         self.abandon: Any = None
 
 
-class LocalRuntime:
+class LocalRuntime(LoopServer):
     """Lambda's Runtime API on 127.0.0.1: hands out events, takes streamed answers with trailers."""
 
     def __init__(self) -> None:
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
+        super().__init__()
         self._waiting: asyncio.Queue[Invoked] = asyncio.Queue()
         self._invoked: dict[str, Invoked] = {}
         self._numbers = itertools.count()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self.init_errors: list[Any] = []
         self.seconds = 60.0
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(5)
-
-    def stop(self) -> None:
-        """Go away, as at the end of an environment; a second time does nothing."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(30)
-            assert not self._thread.is_alive(), "the server does not end"
 
     def invoke(self, event: Any) -> Invoked:
         invoked = Invoked(next(self._numbers), event, self.seconds)
         self._invoked[invoked.request_id] = invoked
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, invoked)
         return invoked
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        # One that was being accepted has its task only after a round of the loop.
-        self._loop.run_until_complete(asyncio.sleep(0.02))
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        # Closed connections say good-bye in the next rounds of the loop.
-        self._loop.run_until_complete(asyncio.sleep(0.02))
-        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -21,7 +21,8 @@ from api_handler.aws import AwsClients
 from ops.bench.api_runtime import LocalRuntime
 from ops.bench.api_secrets import LocalSecrets
 from tests.api_handler.running import _LambdaStream
-from tests.api_handler.test_lambda import bootstrap, event
+from tests.api_handler.test_lambda import event
+from tests.api_handler.test_lambda_start import bootstrap
 from tests.timing import PATIENCE_S
 
 KEYS_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orchestrator/api-key-AbCdEf"
