@@ -147,13 +147,13 @@ def for_each(
         add(min(growth.start, max(1, len(items))) if isinstance(items, Sized) else growth.start)
         tried = len(workers)
         told = time.monotonic()
-        while not finished.wait(
-            min(tick_s, GROWTH_LOOK_S) if growth.start <= len(workers) < growth.limit else tick_s
-        ):
+        growing = growth.start <= len(workers) < growth.limit
+        while not finished.wait(min(tick_s, GROWTH_LOOK_S) if growing else tick_s):
             back = begun - running
-            if growth.start <= len(workers) < growth.limit and back >= tried and growth.well():
+            if growing and back >= tried and growth.well():
                 add(min(len(workers), growth.limit - len(workers)))
                 tried = back + len(workers)
+                growing = len(workers) < growth.limit
             if tick and time.monotonic() - told >= tick_s:
                 told = time.monotonic()
                 tick()
