@@ -25,6 +25,12 @@ def composite(rule: str):
 
 
 QUIET = res(ALARM, "errors", alarmName="errors")
+SECRET = res(
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "v",
+    secretString="a-long-value",
+    _secret=["secretString"],
+)
 
 CASES = {
     "alarm-acts": (
@@ -186,23 +192,13 @@ CASES = {
     "secrets-stay-secret": (
         [
             plan(
-                res(
-                    "aws:secretsmanager/secretVersion:SecretVersion",
-                    "v",
-                    secretString="a-long-value",
-                    _secret=["secretString"],
-                ),
+                SECRET,
                 res(FUNCTION, description="is a-long-value"),
             )
         ],
         [
             plan(
-                res(
-                    "aws:secretsmanager/secretVersion:SecretVersion",
-                    "v",
-                    secretString="a-long-value",
-                    _secret=["secretString"],
-                ),
+                SECRET,
                 res(
                     "x:y/z:Z",
                     origins=[{"customHeaders": [{"value": "a-long-value"}]}],
