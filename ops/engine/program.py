@@ -12,6 +12,9 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ops.engine import channels
 
 OUTPUT_STRINGS_RAISE = "PULUMI_ERROR_OUTPUT_STRING"
 """Makes an f-string of an Output an error instead of a text that goes online (pulumi.Output.__str__)."""
@@ -62,10 +65,12 @@ class InlineProgram:
         self._root = root.resolve()
         self.failure: ProgramFailure | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._channels: list[Any] = []
 
     def __call__(self) -> None:
         self.failure = None
         self._loop = asyncio.get_running_loop()
+        self._channels = channels.of_this_run()
         try:
             with surroundings(self._root):
                 runpy.run_path(str(self._root / "__main__.py"), run_name="__main__")
@@ -74,6 +79,12 @@ class InlineProgram:
             raise
 
     def release(self) -> None:
+        """Closes what a run has left open; called when its engine is gone."""
+        self._end_loop()
+        channels.close(self._channels)
+        self._channels = []
+
+    def _end_loop(self) -> None:
         """Closes the event loop of a run whose engine stopped half-way.
 
         The SDK's language server then fails before it comes to that (``log.debug`` finds no engine in the

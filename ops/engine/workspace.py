@@ -146,6 +146,7 @@ class Session:
         except CommandError as problem:
             self.program.release()
             raise self._explained(problem) from None
+        self.program.release()
         return self.collector.result()
 
     def _refuse_protected(self) -> None:

@@ -253,6 +253,19 @@ def test_errors_are_told_once_with_their_resource_and_without_tracebacks(tmp_pat
     assert found == ["KeyError: no\n  at __main__.py:7", "logs: it broke"]
 
 
+def test_a_lost_connection_is_told_only_where_nothing_else_is(tmp_path: Path) -> None:
+    lost = [
+        Diagnostic("error", "Resource monitor has terminated, shutting down", STACK),
+        Diagnostic(
+            "error", "an unhandled error occurred: Resource monitor has terminated, shutting down", ""
+        ),
+    ]
+    assert readable([*lost, Diagnostic("error", "it broke", LOGS)], tmp_path) == ["logs: it broke"]
+    (alone,) = readable(lost, tmp_path)
+    assert alone.startswith("the program lost its connection to the engine")
+    assert readable([], tmp_path) == []
+
+
 def test_protection_is_explained(tmp_path: Path) -> None:
     message = f'unable to replace resource "{BUCKET}"\nas it is currently marked for protection. To unprotect'
     assert readable([Diagnostic("error", message, BUCKET)], tmp_path) == [
