@@ -7,7 +7,6 @@ import datetime
 import json
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from ops.bench import api_cold, api_streams, api_usual
 from ops.bench.api_secrets import LocalSecrets
+from ops.bench.ports import free_port
 from ops.errors import OpsError, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         for count in (1, args.streams):
             for name, command, folder, environ in servers:
                 print(f"round {number + 1} of {args.stream_rounds}, {count} streams: {name}", file=sys.stderr)
-                port = _free_port()
+                port = free_port()
                 result = api_streams.measure(
                     [*command, "--port", str(port)], folder, environ, port, count, args.tokens, 20.0
                 )
@@ -202,12 +202,6 @@ def _usual_environ(usual: Path) -> dict[str, str]:
     # The packages by path, as a function's zip has them: the interpreter is the same for all.
     (packages,) = usual.glob("lib/python*/site-packages")
     return {"API_KEY": api_cold.KEY, "MODEL_ID": MODEL, "PYTHONPATH": f"{packages}:{usual / 'app'}"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

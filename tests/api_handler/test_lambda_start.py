@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from api_handler import lambda_runtime
 from api_handler.runtime_api import Invocation, RuntimeGone
 from ops.bench.api_bedrock import LocalBedrock
 from ops.bench.api_runtime import LocalRuntime
+from ops.bench.ports import free_port
 from tests.api_handler.running import MODEL, LambdaApi, _LambdaStream
 from tests.api_handler.test_lambda import event
 from tests.timing import PATIENCE_S, until
@@ -32,9 +32,7 @@ from tests.timing import PATIENCE_S, until
 def test_the_web_adapter_s_way(tmp_path: Path) -> None:
     """The fallback: the handler script serves HTTP on the adapter's port, in the artifact's layout."""
     (tmp_path / "api_handler").symlink_to(Path("api_handler").resolve())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python3").symlink_to(sys.executable)
     process = subprocess.Popen(

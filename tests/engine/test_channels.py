@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import socket
 from concurrent import futures
 
 import grpc
@@ -12,6 +11,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import get_engine, get_monitor, reset_options
 
+from ops.bench.ports import free_port
 from ops.engine import channels
 from ops.engine.paths import ROOT
 from ops.engine.workspace import offline
@@ -47,9 +47,7 @@ def _asked(monitor: resource_pb2_grpc.ResourceMonitorStub) -> str:
 
 def test_a_port_where_nobody_was_is_usable_at_once_when_an_engine_listens_there() -> None:
     """As it goes when an engine gets the port of an earlier one, whose channel has just failed to connect."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{held.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     earlier = _connected(address)
     assert _asked(earlier) == "UNAVAILABLE"
     server = grpc.server(futures.ThreadPoolExecutor(1))

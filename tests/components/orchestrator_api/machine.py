@@ -7,11 +7,9 @@ import hashlib
 import io
 import json
 import os
-import random
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from components.orchestrator_api import instance_setup
+from ops.bench.ports import free_ports
 from tests.components.orchestrator_api.local_s3 import LocalS3
 from tests.timing import PATIENCE_S
 
@@ -66,25 +65,12 @@ exit 0
 """
 
 
-def free_ports() -> tuple[int, int]:
-    """Two ports below those that the system gives to whoever asks for any: nobody takes them meanwhile."""
-    # Not the common generator: every worker of pytest has the same seed.
-    one, two = random.SystemRandom().sample(range(10_000, 30_000), 2)
-    try:
-        for port in (one, two):
-            with socket.socket() as trial:
-                trial.bind(("127.0.0.1", port))
-    except OSError:
-        return free_ports()
-    return one, two
-
-
 class Machine:
     """An instance under a temporary root."""
 
     def __init__(self, root: Path, s3: LocalS3) -> None:
         self.root, self.s3 = root, s3
-        self.slots = free_ports()
+        self.slots = free_ports(2)
         self.bin = root / "bin"
         self.bin.mkdir()
         front = FRONT.read_text().replace("8081 | 8082", " | ".join(map(str, self.slots)))
