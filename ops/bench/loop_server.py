@@ -11,6 +11,15 @@ END_S = 30
 """A server that has not ended after so many seconds never will."""
 
 
+_ROUNDS = 20
+"""Of an event loop: a connection is accepted in one, its request is read in a few more."""
+
+
+async def _rounds() -> None:
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
+
+
 class LoopServer(ABC):
     """Serves each connection with ``_serve``.
 
@@ -36,6 +45,10 @@ class LoopServer(ABC):
         """Returns once it listens."""
         self._thread.start()
         assert self._ready.wait(END_S), "the server does not listen"
+
+    def settle(self) -> None:
+        """Returns when all that has been sent to it is read, on connections that are closed again too."""
+        asyncio.run_coroutine_threadsafe(_rounds(), self._loop).result(END_S)
 
     def stop(self) -> None:
         """Ends it and every connection; a second time does nothing."""

@@ -49,6 +49,8 @@ def bedrock_server() -> Iterator[LocalBedrock]:
 @pytest.fixture
 def bedrock(bedrock_server: LocalBedrock, aws: None) -> LocalBedrock:
     """The local Bedrock, answering one sentence until a test scripts it otherwise."""
+    # A call that an earlier test has left may still be on its way.
+    bedrock_server.settle()
     bedrock_server.calls.clear()
     bedrock_server.script = lambda body, number: text_reply("Hello from the model")
     return bedrock_server
