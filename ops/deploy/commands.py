@@ -86,8 +86,9 @@ def _deploy_in_place(session: Session, reader: SiteReader, options: Options, beg
     looked = session.early(lambda store: in_place_plan.look(store, lambda: reader.names().cuts))
     context, site = _begun(session, reader)
     assert looked is not None
+    target = in_place_plan.target_of(context, site)
     plan = in_place_plan.plan(
-        context, site, looked.result(), max_deletes=options.max_deletes, prune=options.prune
+        context, site, target, looked.result(), max_deletes=options.max_deletes, prune=options.prune
     )
     _show(context, plan.steps, options, [])
     ui = context.ui

@@ -102,13 +102,19 @@ def _base(store: ObjectStore, state: State | None) -> tuple[State, Manifest | No
     return state, bookkeeping.load(store, state.active) if state.active else None
 
 
-def plan(context: Context, site: Site, looked: Looked, *, max_deletes: int, prune: bool) -> Plan:
+def target_of(context: Context, site: Site) -> dict[str, Entry]:
+    """What is to be in the bucket, by path; the ETags are not known yet."""
+    return of_tree(site.release, context.now(), site.tree.files, site.rules, {}).files
+
+
+def plan(
+    context: Context, site: Site, target: dict[str, Entry], looked: Looked, *, max_deletes: int, prune: bool
+) -> Plan:
     """Decides what is done with every path, and why; reads, writes nothing.
 
     Raises:
         UsageError: more deletes than allowed.
     """
-    target = of_tree(site.release, context.now(), site.tree.files, site.rules, {}).files
     return _planned(context, site.release, target, site.files, looked, max_deletes=max_deletes, prune=prune)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +62,6 @@ class Preflight:
         self._asked_region = region
         self._wants_token = wants_token
         self.answers = Answers()
-        self._account_asked = threading.Event()
         aws.credentials.current()
         self.bucket = Task(self._bucket)
         self._tasks: list[Task[Any]] = [self.bucket]
@@ -96,11 +94,6 @@ class Preflight:
     def _problem(self, text: str) -> None:
         self.answers.problems.append(text)
 
-    def account(self) -> str:
-        """The caller's account as soon as it is known; "" when it cannot be."""
-        self._account_asked.wait()
-        return self.answers.account
-
     def _bucket(self) -> None:
         try:
             self.answers.account = caller_account(self._aws)
@@ -117,8 +110,6 @@ class Preflight:
                 self._problem(f"AWS refuses the credentials: {refused}")
             self.answers.refused = True
             return
-        finally:
-            self._account_asked.set()
         expected = self._target.account or self.answers.account
         bucket = Bucket(self._aws, self._target.bucket, expected)
         if self._release:

@@ -58,13 +58,17 @@ class S3Store:
         bucket: name.
         owner: account expected to own it.
         verify_etag: whether an object's ETag is the MD5 of its content: not so under SSE-KMS.
+        retries: of a call of obstore's that failed for a reason that may pass.
     """
 
-    def __init__(self, aws: Aws, bucket: str, *, owner: str = "", verify_etag: bool = True) -> None:
+    def __init__(
+        self, aws: Aws, bucket: str, *, owner: str = "", verify_etag: bool = True, retries: int = 8
+    ) -> None:
         self._api = Bucket(aws, bucket, owner)
         self._aws = aws
         self.bucket = bucket
         self.verify_etag = verify_etag
+        self._retries = retries
         self._lock = Lock()
         self._made: Any = None
         self._first_s = 0.0
@@ -74,7 +78,7 @@ class S3Store:
     def _store(self) -> Any:
         with self._lock:
             if self._made is None:
-                self._made = _obstore(self._aws, self.bucket)
+                self._made = _obstore(self._aws, self.bucket, self._retries)
             return self._made
 
     def steady(self) -> bool:
@@ -257,7 +261,7 @@ def head_of(bucket: Bucket, key: str) -> Head | None:
     return Head(response.etag, size, tuple(sorted(kept)), modified, now)
 
 
-def _obstore(aws: Aws, bucket: str) -> Any:
+def _obstore(aws: Aws, bucket: str, retries: int) -> Any:
     from obstore.store import S3Store as Native
 
     endpoint = aws.endpoint("S3")
@@ -298,7 +302,7 @@ def _obstore(aws: Aws, bucket: str) -> Any:
         provider = renewed
 
     retry: Any = {
-        "max_retries": 8,
+        "max_retries": retries,
         "backoff": {
             "init_backoff": timedelta(milliseconds=100),
             "max_backoff": timedelta(seconds=5),

@@ -89,11 +89,12 @@ class Session:
         """
 
         def guess() -> tuple[str, Result] | None:
-            account, region = self.preflight.account(), self.aws.region
-            if not (account and region):
+            region = self.aws.region
+            if not region:
                 return None
             try:
-                found = call(S3Store(self.aws, self.target.bucket, owner=account))
+                # Tried once: it is made again anyway, and a run that ends meanwhile waits for it.
+                found = call(S3Store(self.aws, self.target.bucket, retries=0))
             except OpsError:
                 return None  # it counts when it happens again
             return region, found

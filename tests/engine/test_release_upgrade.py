@@ -70,7 +70,8 @@ class Site:
             store=self.bucket, pointer=pointer, ui=Ui(), now=lambda: int(time.time()), grace_s=0.0
         )
         looked = in_place_plan.look(self.bucket, lambda: site.tree.names.cuts)
-        plan = in_place_plan.plan(context, site, looked, max_deletes=256, prune=False)
+        target = in_place_plan.target_of(context, site)
+        plan = in_place_plan.plan(context, site, target, looked, max_deletes=256, prune=False)
         in_place.apply(context, plan)
         return ", ".join(sorted(step.path for step in plan.steps if step.action == "upload"))
 
