@@ -21,6 +21,9 @@ SUMMARY_BYTES = 512
 """The summary line is within the first bytes of a manifest."""
 
 
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 class Entry(NamedTuple):
     """One file of a release: content hash (hex), bytes, ETag of its object, object headers."""
 
@@ -113,8 +116,9 @@ def encode(manifest: Manifest) -> bytes:
         "bytes": summary.bytes,
     }
     lines = [_json(head), _json([list(map(list, headers)) for headers in table])]
+    # A row by hand: a quarter of the time, and the last thing a deploy waits for.
     lines += [
-        _json([path, entry.sha256, entry.size, entry.etag, table[entry.headers]])
+        f"[{_json(path)},{_json(entry.sha256)},{entry.size},{_json(entry.etag)},{table[entry.headers]}]"
         for path, entry in sorted(manifest.files.items())
     ]
     return ("\n".join(lines) + "\n").encode()
@@ -169,7 +173,3 @@ def of_tree(
         created,
         {f.path: Entry(f.sha256, f.size, etags.get(f.path, ""), rules.headers_for(f.path)) for f in files},
     )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

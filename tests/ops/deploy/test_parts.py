@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,22 @@ def test_manifests_are_read_back_and_cut_off_ones_are_not():
     for broken in (b"", b"{}", data[:-40], data.replace(b'"version":1', b'"version":2'), b"\xff"):
         with pytest.raises(ManifestError):
             decode(broken)
+
+
+def test_a_manifest_is_json_a_line_whatever_a_file_is_called():
+    rules = HeaderRules()
+    paths = ['quo"te.html', "back\\slash.css", "line\u2028 \u00fc.js", "],[.png", "tab\t.txt", "plain.html"]
+    files = {
+        path: Entry(f"{n:064x}", n, "e" * 32 + "-2", rules.headers_for(path)) for n, path in enumerate(paths)
+    }
+    head, table, *rows = encode(Manifest("r1", 1, files)).decode().rstrip("\n").split("\n")
+    assert json.loads(head) == {"version": 1, "id": "r1", "created": 1, "files": 6, "bytes": 15}
+    for path, row in zip(sorted(paths), rows, strict=True):
+        entry = files[path]
+        *told, place = json.loads(row)
+        assert told == [path, entry.sha256, entry.size, entry.etag]
+        assert tuple(map(tuple, json.loads(table)[place])) == entry.headers
+    assert decode("\n".join([head, table, *rows]).encode()).files == files
 
 
 def test_victims():
