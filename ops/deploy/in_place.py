@@ -1,8 +1,8 @@
 """In place: for a site without a key-value store. Assets first, pages next, deletes last.
 
 Order of writes: the lock, a note of what is about to change, copies of the pages that will be replaced
-(for rollback), assets (new ones need not wait for the note), pages, deletes after a grace, one
-invalidation, the manifest, the pointer. A run that is cut off leaves no page without its assets; the
+(for rollback), assets (new ones wait for less), pages and beside them the manifest, deletes after a grace,
+one invalidation, the pointer. A run that is cut off leaves no page without its assets; the
 next one goes by the last completed deploy and by the note, so that it sends and invalidates what is
 still half done.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ops.deploy import bookkeeping, collection
@@ -39,29 +40,35 @@ def apply(context: Context, found: Plan) -> State:
     if found.nothing:
         return found.state
     with Lock(context.store, context.who, context.lost, say=context.ui.say) as lock:
-        pending = Task(lambda: pending_paths(context.store))
-        if context.pointer.read().version != found.state.version or pending.result() != found.pending:
-            raise LostRaceError(
-                "another deploy of this bucket finished in the meantime; run again to go over it"
-            )
-        note = Task(lambda: _note_pending(context, found))
-        try:
-            _keep_pages(context, found)
-            assets = [step for step in found.steps if not is_page(step.path)]
-            if any(step.action in ("upload", "headers") and step.path in found.there for step in assets):
+        confirmed = Task(lambda: _confirm(context, found))
+        note = Task(lambda: _note_pending(context, found, confirmed))
+
+        def ready(step: Step) -> None:
+            # Under a name with a hash there is one content only, and no page names a new asset yet.
+            if step.path in found.there or not is_hashed_asset(step.path):
+                confirmed.result()
+            if step.path in found.there:
                 note.result()
-            # Else they are all new: no page names them yet, and nobody has seen them.
+
+        try:
+            if going := _to_keep(found):
+                confirmed.result()
+                _keep_pages(context, found.base, going)
             lock.check()
-            _send(context, found, assets, "Uploading assets")
+            _send(context, found, [s for s in found.steps if not is_page(s.path)], "Uploading assets", ready)
         finally:
             # Within the lock: to the next run a note that comes later is another deploy's.
             note.wait()
         note.result()
         lock.check()
         with uninterrupted(context.ui, "the pages are being replaced; the run ends when the site is whole"):
-            _send(context, found, [s for s in found.steps if is_page(s.path)], "Uploading pages")
-            lock.check()
-            failed = _delete(context, found)
+            written = Task(lambda: _write_ahead(context, found))
+            try:
+                _send(context, found, [s for s in found.steps if is_page(s.path)], "Uploading pages")
+                lock.check()
+                failed = _delete(context, found)
+            finally:
+                written.wait()
             invalidated = Task(lambda: _invalidate(context, found))
             if failed:
                 invalidated.result()
@@ -69,31 +76,45 @@ def apply(context: Context, found: Plan) -> State:
                     f"{len(failed)} objects were not deleted: {'; '.join(failed[:5])}. "
                     "The new site is online; run again to delete them"
                 )
-            state = _complete(context, found, invalidated)
+            state = _complete(context, found, written.result(), invalidated)
             # With the lock in one call, and last: until then another run would go over this one.
             lock.also_delete.append(PENDING_KEY)
         _collect(context, found, state)
     return state
 
 
-def _note_pending(context: Context, found: Plan) -> None:
+def _confirm(context: Context, found: Plan) -> None:
+    """Nobody has finished between the plan and the lock.
+
+    Raises:
+        LostRaceError: somebody has.
+    """
+    pending = Task(lambda: pending_paths(context.store))
+    if context.pointer.read().version != found.state.version or pending.result() != found.pending:
+        raise LostRaceError("another deploy of this bucket finished in the meantime; run again to go over it")
+
+
+def _note_pending(context: Context, found: Plan, confirmed: Task[None]) -> None:
     """Paths, not releases: enough to send, delete and invalidate again after an interruption."""
+    confirmed.result()
     changing = {step.path for step in found.steps if step.action != "keep"} | found.pending
     body = json.dumps({"release": found.release, "paths": sorted(changing)}, ensure_ascii=False).encode()
     context.store.put(PENDING_KEY, body, BOOKKEEPING)
 
 
-def _keep_pages(context: Context, found: Plan) -> None:
-    """Copies what is about to be replaced. A page an interrupted run has replaced was kept by that run."""
+def _to_keep(found: Plan) -> list[str]:
+    """What is about to be replaced; what an interrupted run has replaced was kept by that run."""
     base = found.base
-    if base is None:
-        return
-    going = [
+    return [] if base is None else [
         step.path
         for step in found.steps
         if step.action in ("upload", "delete") and not is_hashed_asset(step.path) and step.path in base.files
         and step.path in found.there
     ]  # fmt: skip
+
+
+def _keep_pages(context: Context, base: Manifest | None, going: list[str]) -> None:
+    assert base is not None
 
     def keep(path: str) -> None:
         old = base.files[path]
@@ -106,12 +127,20 @@ def _keep_pages(context: Context, found: Plan) -> None:
         for_each(going, keep, threads=context.threads())
 
 
-def _send(context: Context, found: Plan, steps: list[Step], what: str) -> None:
+def _send(
+    context: Context,
+    found: Plan,
+    steps: list[Step],
+    what: str,
+    ready: Callable[[Step], None] = lambda step: None,
+) -> None:
+    """Sends what has changed, each when ``ready`` returns."""
     work = [step for step in steps if step.action in ("upload", "headers")]
     work.sort(key=lambda step: -step.size)
     with context.ui.progress(what, len(work), sum(step.size for step in work)) as meter:
 
         def send(step: Step) -> None:
+            ready(step)
             entry = found.target[step.path]
             file = found.sources.get(step.path)
             if file is None:
@@ -151,12 +180,37 @@ def _invalidate(context: Context, found: Plan) -> None:
     context.record("invalidated", paths=paths, invalidation=made)
 
 
-def _complete(context: Context, found: Plan, invalidated: Task[None]) -> State:
-    """Writes the manifest while CloudFront is told; the pointer only moves when both are done."""
+def _write_ahead(context: Context, found: Plan) -> dict[str, Entry] | None:
+    """Writes the manifest while the pages are still being sent: nothing names it before the pointer does.
+
+    Returns:
+        What was written; None where it cannot be known before S3 has answered.
+    """
+    sent = {step.path for step in found.steps if step.action in ("upload", "headers") and is_page(step.path)}
+    files = {}
+    for path, entry in list(found.target.items()):
+        if path in sent:
+            source = found.sources.get(path)
+            etag = source.md5 if source else entry.etag
+        else:
+            etag = entry.etag or found.there[path].etag
+        if not etag:
+            return None
+        files[path] = entry._replace(etag=etag)
+    bookkeeping.save(context.store, Manifest(found.release, context.now(), files))
+    return files
+
+
+def _complete(
+    context: Context, found: Plan, written: dict[str, Entry] | None, invalidated: Task[None]
+) -> State:
+    """Moves the pointer when the manifest is written as it is and CloudFront has been told."""
     for path, entry in found.target.items():
         if not entry.etag:
             found.target[path] = entry._replace(etag=found.there[path].etag)
-    bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
+    if written != found.target:
+        # Under SSE-KMS an ETag is no MD5.
+        bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
     invalidated.result()
     history = found.state.moved_to(found.release, context.now())
     state = context.pointer.move(found.state, found.release, history)

@@ -79,22 +79,44 @@ def test_new_assets_go_up_beside_the_note_and_pages_after_it(ops: Ops, site, wor
     assert seen == [True, True]
 
 
-def test_what_replaces_an_asset_waits_for_the_note(ops: Ops, site, world: World):
+def test_what_replaces_an_asset_waits_for_the_note_and_new_ones_with_a_hash_do_not(
+    ops: Ops, site, world: World
+):
     deploy(ops, site)
     write(site, "style.css", "a { color: teal }")
     write(site, "assets/new-C8QJ036S.js", "x")
-    sent, seen = threading.Event(), []
+    new, seen = threading.Event(), {}
 
     def look(call: Call) -> None:
         if (call.operation, call.key) == ("PutObject", PENDING_KEY):
-            seen.append(sent.wait(0.2))
-        elif call.operation == "PutObject" and call.key in ("style.css", "assets/new-C8QJ036S.js"):
-            seen.append(PENDING_KEY in world.objects)
-            sent.set()
+            seen["beside the note"] = new.wait(PATIENCE_S)
+            seen["replaced before it"] = threading.Event().wait(0.2) or "style.css" in seen
+        elif (call.operation, call.key) == ("PutObject", "assets/new-C8QJ036S.js"):
+            new.set()
+        elif (call.operation, call.key) == ("PutObject", "style.css"):
+            seen["style.css"] = PENDING_KEY in world.objects
 
     world.on_call = look
     assert deploy(ops, site).code == 0
-    assert seen == [False, True, True]
+    assert seen == {"beside the note": True, "replaced before it": False, "style.css": True}
+
+
+@pytest.mark.parametrize("key", ["_deploy/current.json", PENDING_KEY])
+def test_new_assets_with_a_hash_go_up_while_it_is_asked_whether_the_plan_still_holds(
+    key: str, ops: Ops, site, world: World
+):
+    new, seen = threading.Event(), []
+
+    def look(call: Call) -> None:
+        if (call.operation, call.key) == ("GetObject", key) and "_deploy/lock" in world.objects:
+            seen.append(new.wait(PATIENCE_S))
+            seen.append("style.css" in world.objects)
+        elif (call.operation, call.key) == ("PutObject", ASSET):
+            new.set()
+
+    world.on_call = look
+    assert deploy(ops, site).code == 0
+    assert seen == [True, False]
 
 
 def test_without_the_note_no_page_is_replaced(ops: Ops, site, world: World):
@@ -330,20 +352,30 @@ def test_a_stale_lock_is_taken_over_at_once(ops: Ops, site, world: World, monkey
     assert "_deploy/lock" not in world.objects
 
 
-def test_a_deploy_that_finished_since_the_plan(ops: Ops, site, world: World):
+@pytest.mark.parametrize("changed", [("new.css",), ("new.css", "index.html", "style.css")])
+def test_a_deploy_that_finished_since_the_plan(changed: tuple[str, ...], ops: Ops, site, world: World):
+    """New assets with a hash may be up by then: no page names them, and the next run has them in place."""
+    asset = "assets/new-C8QJ036S.js"
     deploy(ops, site)
-    write(site, "index.html", "two")
+    for path in (*changed, asset):
+        write(site, path, "two")
+    before = pages(world)
 
     def meanwhile(call: Call) -> None:
         if call.operation == "PutObject" and call.key == "_deploy/lock":
             world.objects["_deploy/current.json"].etag = "another"
 
     world.on_call = meanwhile
+    world.calls.clear()
     done = deploy(ops, site)
     assert done.code == 1
     assert "finished in the meantime" in done.err
-    assert pages(world)["index.html"] != b"two"
+    assert {path: data for path, data in pages(world).items() if path != asset} == before
+    assert {call.key for call in world.operations("PutObject")} <= {"_deploy/lock", asset}
     assert "_deploy/lock" not in world.objects
+    world.on_call = None
+    assert deploy(ops, site).code == 0
+    assert pages(world) == {**before, **dict.fromkeys((*changed, asset), b"two")}
 
 
 def test_a_release_behind_the_pointer_would_hide_the_pages(ops: Ops, site, world: World):
