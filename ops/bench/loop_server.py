@@ -47,7 +47,7 @@ class LoopServer(ABC):
         assert self._ready.wait(END_S), "the server does not listen"
 
     def settle(self) -> None:
-        """Returns when all that has been sent to it is read, on connections that are closed again too."""
+        """Returns when all that has been sent to it in plain text is read, on closed connections too."""
         asyncio.run_coroutine_threadsafe(_rounds(), self._loop).result(END_S)
 
     def stop(self) -> None:

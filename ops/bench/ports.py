@@ -30,8 +30,6 @@ def free_ports(count: int) -> list[int]:
     taken = OSError("no port was tried")
     with contextlib.ExitStack() as held:
         for _ in range(100):
-            if len(found) == count:
-                return found
             trial = held.enter_context(socket.socket())
             try:
                 trial.bind(("127.0.0.1", port := _ANY.randint(_FIRST, _LAST)))
@@ -39,4 +37,6 @@ def free_ports(count: int) -> list[int]:
                 taken = problem
             else:
                 found.append(port)
+                if len(found) == count:
+                    return found
     raise taken

@@ -71,7 +71,7 @@ def load(store: ObjectStore, release: str) -> Manifest | None:
 
 
 def save(store: ObjectStore, manifest: Manifest) -> None:
-    """Writes a manifest: the release is whole from here on."""
+    """Writes a manifest; in release mode the release is whole from here on."""
     store.put(manifest_key(manifest.id), encode(manifest), BOOKKEEPING)
 
 

@@ -197,11 +197,11 @@ def md5_of_file(file: SiteFile) -> str:
         let_go(data)
 
 
-def put_file(store: ObjectStore, key: str, file: SiteFile, headers: Headers) -> str:
+def put_file(store: ObjectStore, key: str, file: SiteFile, headers: Headers, *, create: bool = False) -> str:
     """Sends a file that was read before and gives its ETag; raises as ``open_unchanged`` and the store."""
     data = open_unchanged(file)
     try:
-        return store.put(key, data, headers)
+        return store.put(key, data, headers, create=create)
     finally:
         let_go(data)
 

@@ -1,10 +1,10 @@
 """In place: for a site without a key-value store. Assets first, pages next, deletes last.
 
 Order of writes: the lock, a note of what is about to change, copies of the pages that will be replaced
-(for rollback), assets (new ones wait for less), pages and beside them the manifest, deletes after a grace,
-one invalidation, the pointer. A run that is cut off leaves no page without its assets; the
-next one goes by the last completed deploy and by the note, so that it sends and invalidates what is
-still half done.
+(for rollback), assets (new ones with a hash in their names wait for neither), pages and beside them the
+manifest, deletes after a grace, one invalidation, the pointer. A run that is cut off leaves no page without
+its assets; the next one goes by the last completed deploy and by the note, so that it sends and invalidates
+what is still half done.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from ops.deploy.marks import Lock
 from ops.deploy.pointer import LostRaceError, State
 from ops.deploy.pool import Task, for_each
 from ops.deploy.rules import is_hashed_asset, is_page
-from ops.deploy.store import ChangedError, StoreError
+from ops.deploy.store import ChangedError, ExistsError, StoreError
 from ops.deploy.ui import uninterrupted
 from ops.errors import OpsError
+
+_OVERTAKEN = "another deploy of this bucket finished in the meantime; run again to go over it"
 
 
 def apply(context: Context, found: Plan) -> State:
@@ -43,17 +45,19 @@ def apply(context: Context, found: Plan) -> State:
         confirmed = Task(lambda: _confirm(context, found))
         note = Task(lambda: _note_pending(context, found, confirmed))
 
-        def ready(step: Step) -> None:
-            # Under a name with a hash there is one content only, and no page names a new asset yet.
-            if step.path in found.there or not is_hashed_asset(step.path):
-                confirmed.result()
+        def ready(step: Step) -> bool:
+            # No page names it yet, and what is there by now is not touched.
+            if step.path not in found.there and is_hashed_asset(step.path):
+                return True
+            confirmed.result()
             if step.path in found.there:
                 note.result()
+            return False
 
         try:
             if going := _to_keep(found):
                 confirmed.result()
-                _keep_pages(context, found.base, going)
+                _keep_pages(context, going)
             lock.check()
             _send(context, found, [s for s in found.steps if not is_page(s.path)], "Uploading assets", ready)
         finally:
@@ -76,7 +80,7 @@ def apply(context: Context, found: Plan) -> State:
                     f"{len(failed)} objects were not deleted: {'; '.join(failed[:5])}. "
                     "The new site is online; run again to delete them"
                 )
-            state = _complete(context, found, written.result(), invalidated)
+            state = _complete(context, found, written, invalidated)
             # With the lock in one call, and last: until then another run would go over this one.
             lock.also_delete.append(PENDING_KEY)
         _collect(context, found, state)
@@ -90,8 +94,12 @@ def _confirm(context: Context, found: Plan) -> None:
         LostRaceError: somebody has.
     """
     pending = Task(lambda: pending_paths(context.store))
-    if context.pointer.read().version != found.state.version or pending.result() != found.pending:
-        raise LostRaceError("another deploy of this bucket finished in the meantime; run again to go over it")
+    try:
+        version = context.pointer.read().version
+    finally:
+        pending.wait()
+    if version != found.state.version or pending.result() != found.pending:
+        raise LostRaceError(_OVERTAKEN)
 
 
 def _note_pending(context: Context, found: Plan, confirmed: Task[None]) -> None:
@@ -102,22 +110,20 @@ def _note_pending(context: Context, found: Plan, confirmed: Task[None]) -> None:
     context.store.put(PENDING_KEY, body, BOOKKEEPING)
 
 
-def _to_keep(found: Plan) -> list[str]:
-    """What is about to be replaced; what an interrupted run has replaced was kept by that run."""
-    base = found.base
-    return [] if base is None else [
-        step.path
+def _to_keep(found: Plan) -> dict[str, Entry]:
+    """What is about to be replaced, by path; what an interrupted run has replaced was kept by that run."""
+    old = found.base.files if found.base else {}
+    return {
+        step.path: old[step.path]
         for step in found.steps
-        if step.action in ("upload", "delete") and not is_hashed_asset(step.path) and step.path in base.files
+        if step.action in ("upload", "delete") and not is_hashed_asset(step.path) and step.path in old
         and step.path in found.there
-    ]  # fmt: skip
+    }  # fmt: skip
 
 
-def _keep_pages(context: Context, base: Manifest | None, going: list[str]) -> None:
-    assert base is not None
-
+def _keep_pages(context: Context, going: dict[str, Entry]) -> None:
     def keep(path: str) -> None:
-        old = base.files[path]
+        old = going[path]
         try:
             context.store.copy(path, KEPT + old.sha256, None, etag=old.etag)
         except ChangedError:
@@ -132,21 +138,35 @@ def _send(
     found: Plan,
     steps: list[Step],
     what: str,
-    ready: Callable[[Step], None] = lambda step: None,
+    ready: Callable[[Step], bool] = lambda step: False,
 ) -> None:
-    """Sends what has changed, each when ``ready`` returns."""
+    """Sends what has changed.
+
+    Args:
+        context: of the run.
+        found: the plan.
+        steps: those of the plan to look at.
+        what: for the progress.
+        ready: waits for what a step must not overtake; True: it is only sent where nothing is.
+
+    Raises:
+        LostRaceError: something is there that was not when the plan was made.
+    """
     work = [step for step in steps if step.action in ("upload", "headers")]
     work.sort(key=lambda step: -step.size)
     with context.ui.progress(what, len(work), sum(step.size for step in work)) as meter:
 
         def send(step: Step) -> None:
-            ready(step)
+            create = ready(step)
             entry = found.target[step.path]
             file = found.sources.get(step.path)
             if file is None:
                 etag = _restore(context, step, entry)
             else:
-                etag = put_file(context.store, step.path, file, entry.headers)
+                try:
+                    etag = put_file(context.store, step.path, file, entry.headers, create=create)
+                except ExistsError:
+                    raise LostRaceError(_OVERTAKEN) from None
             found.target[step.path] = entry._replace(etag=etag)
             meter.add(step.size)
 
@@ -202,15 +222,18 @@ def _write_ahead(context: Context, found: Plan) -> dict[str, Entry] | None:
 
 
 def _complete(
-    context: Context, found: Plan, written: dict[str, Entry] | None, invalidated: Task[None]
+    context: Context, found: Plan, written: Task[dict[str, Entry] | None], invalidated: Task[None]
 ) -> State:
     """Moves the pointer when the manifest is written as it is and CloudFront has been told."""
-    for path, entry in found.target.items():
-        if not entry.etag:
-            found.target[path] = entry._replace(etag=found.there[path].etag)
-    if written != found.target:
-        # Under SSE-KMS an ETag is no MD5.
-        bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
+    try:
+        for path, entry in found.target.items():
+            if not entry.etag:
+                found.target[path] = entry._replace(etag=found.there[path].etag)
+        if written.result() != found.target:
+            # Under SSE-KMS an ETag is no MD5.
+            bookkeeping.save(context.store, Manifest(found.release, context.now(), found.target))
+    finally:
+        invalidated.wait()
     invalidated.result()
     history = found.state.moved_to(found.release, context.now())
     state = context.pointer.move(found.state, found.release, history)

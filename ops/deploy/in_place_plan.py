@@ -158,7 +158,8 @@ def _planned(
     doubtful: list[str] = []
     for path, entry in target.items():
         step = _step(path, entry, base, there.get(path), sources.get(path))
-        if step.action == "check":
+        # A run that was cut off may have sent other headers with the same bytes.
+        if step.action == "check" or (step.action == "keep" and path in pending):
             doubtful.append(path)
         else:
             steps.append(step)

@@ -116,7 +116,7 @@ def encode(manifest: Manifest) -> bytes:
         "bytes": summary.bytes,
     }
     lines = [_json(head), _json([list(map(list, headers)) for headers in table])]
-    # A row by hand: a quarter of the time, and the last thing a deploy waits for.
+    # A row by hand: a quarter of the time.
     lines += [
         f"[{_json(path)},{_json(entry.sha256)},{entry.size},{_json(entry.etag)},{table[entry.headers]}]"
         for path, entry in sorted(manifest.files.items())

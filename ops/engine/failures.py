@@ -65,11 +65,12 @@ _NOISE = re.compile(
     r"^(update|preview|refresh|destroy) failed$|^error: (update|preview) failed$|^\d+ error", re.IGNORECASE
 )
 _PROGRAM = "python inline source runtime error: "
-_LOST = "Resource monitor has terminated"
-_LOST_ALONE = (
-    "the program lost its connection to the engine, and the engine gives no reason. What it had done is in "
-    "the stack's state; run the command again."
+_TERMINATED = "Resource monitor has terminated"
+LOST = (
+    "the program lost its connection to the engine. What had been done is in the stack's state; run the "
+    "command again."
 )
+"""Where no message of the engine gives a reason."""
 
 
 class MissingStackError(UsageError):
@@ -128,8 +129,8 @@ def readable(diagnostics: Sequence[Diagnostic], root: Path) -> list[str]:
         if line not in lines:
             lines.append(line)
     # The SDK says so of every call that the engine's end cut off: a reason stands beside it, if there is one.
-    reasons = [line for line in lines if _LOST not in line]
-    return reasons if reasons or not lines else [_LOST_ALONE]
+    reasons = [line for line in lines if _TERMINATED not in line]
+    return reasons if reasons or not lines else [LOST]
 
 
 def _of_program(text: str, root: Path) -> str:

@@ -81,6 +81,10 @@ class InlineProgram:
     def release(self) -> None:
         """Closes what a run has left open; called when its engine is gone."""
         self._end_loop()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Closes the connections to the engine."""
         channels.close(self._channels)
         self._channels = []
 

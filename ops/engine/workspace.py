@@ -24,7 +24,7 @@ from semver import VersionInfo
 
 from ops.engine.cli_binary import Engine, find_engine
 from ops.engine.credentials import pulumi_backend
-from ops.engine.failures import MissingStackError, engine_failure, last_lines, readable
+from ops.engine.failures import LOST, MissingStackError, engine_failure, last_lines, readable
 from ops.engine.paths import ROOT
 from ops.engine.program import InlineProgram
 from ops.engine.result import EventCollector, RunResult
@@ -146,6 +146,9 @@ class Session:
         except CommandError as problem:
             self.program.release()
             raise self._explained(problem) from None
+        except BaseException:
+            self.program.disconnect()
+            raise
         self.program.release()
         return self.collector.result()
 
@@ -179,6 +182,8 @@ class Session:
         if known is not None:
             return known
         lines = readable(result.errors(), self.root.resolve())
+        if lines == [LOST]:
+            return OpsError(f"{LOST}\n{last_lines(text, '')}")
         if lines:
             return OpsError("\n".join(lines))
         return OpsError(f"the engine failed:\n{last_lines(text, '')}")

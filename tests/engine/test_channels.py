@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Callable
 from concurrent import futures
+from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from google.protobuf import empty_pb2
+from pulumi.automation._cmd import CommandResult
+from pulumi.automation.errors import CommandError
 from pulumi.runtime.proto import engine_pb2, resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import get_engine, get_monitor, reset_options
 
 from ops.bench.ports import free_port
 from ops.engine import channels
 from ops.engine.paths import ROOT
-from ops.engine.workspace import offline
+from ops.engine.program import InlineProgram
+from ops.engine.workspace import Session, offline
 from ops.errors import OpsError
 
 FIXTURE = ROOT / "tests" / "engine" / "fixture"
@@ -60,6 +66,31 @@ def test_a_port_where_nobody_was_is_usable_at_once_when_an_engine_listens_there(
     finally:
         channels.close(map(channels.channel_of, (earlier, later)))
         server.stop(None).wait()
+
+
+def test_an_interrupted_run_closes_its_connections_too(tmp_path: Path) -> None:
+    class Interrupted:
+        def preview(self, **options: object) -> None:
+            raise KeyboardInterrupt
+
+    closed = []
+    program = InlineProgram(tmp_path)
+    program._channels = [SimpleNamespace(close=lambda code, why: closed.append(why))]
+    session = Session(tmp_path, "dev", Interrupted(), program)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(KeyboardInterrupt):
+        session.run("preview")
+    assert closed == ["the run is over"]
+
+
+def test_a_lost_connection_is_told_with_what_the_engine_printed_last(tmp_path: Path) -> None:
+    class Crashed:
+        def preview(self, on_event: Callable[[object], None], **options: object) -> None:
+            session.collector._note("error", "Resource monitor has terminated, shutting down", "")
+            raise CommandError(CommandResult(stdout="", stderr="panic: out of memory\n", code=2))
+
+    session = Session(tmp_path, "dev", Crashed(), InlineProgram(tmp_path))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(OpsError, match=r"(?s)lost its connection to the engine.*panic: out of memory"):
+        session.run("preview")
 
 
 @pytest.mark.engine

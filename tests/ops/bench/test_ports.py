@@ -37,6 +37,13 @@ def test_a_taken_port_and_one_that_was_found_already_are_passed_over(monkeypatch
         assert ports.free_ports(2) == [one, two]
 
 
+def test_the_last_try_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = ports.free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(ports, "_ANY", _Given(*[server.getsockname()[1]] * 99, free))
+        assert ports.free_port() == free
+
+
 def test_it_gives_up_when_every_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(ports, "_ANY", _Given(*[server.getsockname()[1]] * 100))

@@ -1,5 +1,6 @@
 """In place through the command line: order, invalidation, deletes, interruption, the lock, rollback."""
 
+import hashlib
 import itertools
 import json
 import threading
@@ -376,6 +377,44 @@ def test_a_deploy_that_finished_since_the_plan(changed: tuple[str, ...], ops: Op
     world.on_call = None
     assert deploy(ops, site).code == 0
     assert pages(world) == {**before, **dict.fromkeys((*changed, asset), b"two")}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("theirs", [b"x", b"other bytes"])
+def test_an_asset_that_another_deploy_has_put_there_since_the_plan_is_not_touched(
+    finished: bool, theirs: bytes, ops: Ops, site, world: World
+):
+    """Its headers may be others, and its bytes too: a page that is live names it by then."""
+    asset = "assets/new-C8QJ036S.js"
+    deploy(ops, site)
+    write(site, asset, "x")
+    put = Stored(theirs, hashlib.md5(theirs).hexdigest(), {"cache-control": "theirs"}, world.now())
+
+    def meanwhile(call: Call) -> None:
+        if call.operation == "PutObject" and call.key == "_deploy/lock":
+            world.objects[asset] = put
+            if finished:
+                world.objects["_deploy/current.json"].etag = "another"
+
+    world.on_call = meanwhile
+    done = deploy(ops, site)
+    assert done.code == 1
+    assert "finished in the meantime" in done.err
+    assert world.objects[asset] == put
+    assert "_deploy/lock" not in world.objects
+
+
+def test_headers_that_a_cut_off_run_has_sent_are_set_right(ops: Ops, site, world: World):
+    deploy(ops, site)
+    (site / "deploy.toml").write_text("[headers.'*.html']\nContent-Language = 'de'\n")
+    fault = world.fail("PutObject", "_deploy/current.json", status=403, code="AccessDenied", times=99)
+    assert deploy(ops, site).code == 1
+    assert world.objects["index.html"].headers["content-language"] == "de"
+    fault.times = 0
+    (site / "deploy.toml").unlink()
+    assert deploy(ops, site).code == 0
+    assert "content-language" not in world.objects["index.html"].headers
+    assert "nothing to do" in deploy(ops, site).out
 
 
 def test_a_release_behind_the_pointer_would_hide_the_pages(ops: Ops, site, world: World):
