@@ -86,7 +86,7 @@ def _deploy_in_place(session: Session, reader: SiteReader, options: Options, beg
     looked = session.early(lambda store: in_place_plan.look(store, lambda: reader.names().cuts))
     context, site = _begun(session, reader)
     assert looked is not None
-    target = in_place_plan.target_of(context, site)
+    target = in_place_plan.target_of(context, site)  # while the bucket still answers
     plan = in_place_plan.plan(
         context, site, target, looked.result(), max_deletes=options.max_deletes, prune=options.prune
     )

@@ -22,7 +22,7 @@ from ops.deploy.in_place_plan import KEPT, PENDING_KEY, Plan, pending_paths
 from ops.deploy.manifest import Entry, Manifest
 from ops.deploy.marks import Lock
 from ops.deploy.pointer import LostRaceError, State
-from ops.deploy.pool import Task, for_each
+from ops.deploy.pool import Task, all_done, for_each
 from ops.deploy.rules import is_hashed_asset, is_page
 from ops.deploy.store import ChangedError, ExistsError, StoreError
 from ops.deploy.ui import uninterrupted
@@ -93,12 +93,9 @@ def _confirm(context: Context, found: Plan) -> None:
     Raises:
         LostRaceError: somebody has.
     """
-    pending = Task(lambda: pending_paths(context.store))
-    try:
-        version = context.pointer.read().version
-    finally:
-        pending.wait()
-    if version != found.state.version or pending.result() != found.pending:
+    state, pending = Task(context.pointer.read), Task(lambda: pending_paths(context.store))
+    all_done(state, pending)
+    if state.result().version != found.state.version or pending.result() != found.pending:
         raise LostRaceError(_OVERTAKEN)
 
 

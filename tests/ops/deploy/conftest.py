@@ -94,6 +94,18 @@ def ops(aws: AwsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> O
     return run
 
 
+@pytest.fixture
+def in_place(world: World) -> None:
+    """The distribution has no edge function."""
+    world.serves_in_place = True
+    world.has_function = False
+
+
+def deploy_in_place(ops: Ops, site: Path, *more: object) -> Outcome:
+    """Deploys in place, without a pause before the deletes."""
+    return ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0, *more)
+
+
 def start(aws: AwsServer, log_dir: Path, *arguments: object) -> subprocess.Popen[str]:
     """Starts ``python -m ops …`` as a process of its own."""
     words = [sys.executable, "-m", "ops", *map(str, arguments)]

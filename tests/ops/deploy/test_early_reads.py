@@ -2,23 +2,19 @@
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from tests.ops.deploy.aws_world import Call, World
-from tests.ops.deploy.conftest import IN_PLACE, Ops
+from tests.ops.deploy.conftest import Ops, deploy_in_place
 from tests.timing import PATIENCE_S, until
 
 
 @pytest.fixture
-def deploy(ops: Ops, site, world: World):
+def deploy(ops: Ops, site, world: World, in_place: None):
     """A deploy of the site, which lies in the bucket already."""
-    world.serves_in_place = True
-    world.has_function = False
-
-    def run(*more: object):
-        return ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0, *more)
-
+    run = partial(deploy_in_place, ops, site)
     assert run().code == 0
     world.calls.clear()
     return run

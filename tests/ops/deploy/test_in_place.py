@@ -13,18 +13,10 @@ from ops.deploy.in_place_plan import PENDING_KEY
 from ops.deploy.marks import Lock
 from tests.ops.deploy.aws_world import Call, Stored, World
 from tests.ops.deploy.conftest import ASSET, IN_PLACE, Ops, write
+from tests.ops.deploy.conftest import deploy_in_place as deploy
 from tests.timing import PATIENCE_S
 
-
-@pytest.fixture(autouse=True)
-def in_place(world: World):
-    """The distribution has no edge function."""
-    world.serves_in_place = True
-    world.has_function = False
-
-
-def deploy(ops: Ops, site, *more):
-    return ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0, *more)
+pytestmark = pytest.mark.usefixtures("in_place")
 
 
 def pages(world: World) -> dict[str, bytes]:

@@ -9,16 +9,13 @@ from ops.deploy.hashing import MAPPED
 from ops.deploy.manifest import decode
 from tests.ops.deploy.aws_world import Call, World
 from tests.ops.deploy.conftest import IN_PLACE, Ops, write
+from tests.ops.deploy.conftest import deploy_in_place as deploy
 from tests.timing import PATIENCE_S
 
 FOLDER = "_deploy/manifests/"
 
 
-@pytest.fixture(autouse=True)
-def in_place(world: World):
-    """The distribution has no edge function."""
-    world.serves_in_place = True
-    world.has_function = False
+pytestmark = pytest.mark.usefixtures("in_place")
 
 
 @pytest.fixture
@@ -26,10 +23,6 @@ def known(monkeypatch: pytest.MonkeyPatch):
     """MD5s are taken while the site is read: so it is where a second process reads it."""
     read_all = reading.read_all
     monkeypatch.setattr(reading, "read_all", lambda tree, **more: read_all(tree, **{**more, "sending": True}))
-
-
-def deploy(ops: Ops, site):
-    return ops("deploy", site, *IN_PLACE, "--yes", "--grace", 0)
 
 
 def written(world: World) -> list[str]:
